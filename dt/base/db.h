@@ -1,0 +1,42 @@
+/*
+ * db - SQLite behind a few calls; the only room that sees <sqlite3.h>.
+ *
+ * Rollback journal, foreign keys on, busy timeout 10 s, extended errors.  A
+ * struct db belongs to the thread that opened it (the main thread).
+ */
+#ifndef DT_BASE_DB_H
+#define DT_BASE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dt/base/err.h"
+
+struct db;
+struct db_stmt;
+
+/*
+ * Opens (and, unless read_only, creates with mode 0600) a database whose
+ * application_id is app and whose user_version is version; runs schema on a
+ * new one.  A file that is not ours, or of a newer version, is ERR_USAGE
+ * "PATH: reason".  read_only on a missing file returns 0 and *out NULL.
+ */
+int db_open(const char *path, bool read_only, int app, int version, const char *schema, struct db **out,
+	    struct dt_err *err);
+void db_close(struct db *db);
+/* SQL without result: BEGIN IMMEDIATE, COMMIT, ROLLBACK, ... */
+int db_exec(struct db *db, const char *sql, struct dt_err *err);
+
+/* Statements; prepared ones are kept by the database and found again by text. */
+int db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct dt_err *err);
+void db_bind_text(struct db_stmt *st, int i, const char *text); /* i from 1; NULL is SQL NULL; copied */
+void db_bind_int(struct db_stmt *st, int i, int64_t n);
+/* 1: a row, 0: done, -1: error (db_reset it in each case when finished). */
+int db_step(struct db_stmt *st, struct dt_err *err);
+const char *db_text(struct db_stmt *st, int col); /* from 0; "" for NULL; valid until the next step */
+int64_t db_int(struct db_stmt *st, int col);
+void db_reset(struct db_stmt *st);
+int64_t db_changes(struct db *db);	/* rows the last statement changed */
+
+#endif

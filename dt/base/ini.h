@@ -1,0 +1,34 @@
+/*
+ * ini - one INI file through libinih, with file and line in every error.
+ *
+ * libinih (Debian's build) cuts a line at 200 bytes, tells of no empty
+ * section, and splits at ':' as well as '='.  Here a line that is too long
+ * is an error with its number.  A line that begins with white space goes on
+ * with the value of the one before it.
+ * Source of the format: ini.h of libinih 55.
+ */
+#ifndef DT_BASE_INI_H
+#define DT_BASE_INI_H
+
+#include <stddef.h>
+
+#include "dt/base/err.h"
+
+/* The longest line in bytes, without its newline. */
+#define INI_LINE_LIMIT 198
+
+/*
+ * One "name = value" in a section ("" before the first).  A continuation
+ * line calls it again with the same name and the line's text as value.
+ * Returns 0, or -1 after err_set; ini_read then puts "NAME:LINE: " before it.
+ */
+typedef int ini_fn(void *arg, const char *section, const char *name, const char *value, int line,
+		   struct dt_err *err);
+
+/*
+ * Reads INI text of len bytes; name is what errors call it.
+ * 0, or -1 with ERR_USAGE "NAME:LINE: reason", at the first fault.
+ */
+int ini_read(const char *name, const char *text, size_t len, ini_fn *fn, void *arg, struct dt_err *err);
+
+#endif

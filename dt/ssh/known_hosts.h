@@ -1,0 +1,74 @@
+/*
+ * known_hosts - host keys as sshd(8), SSH_KNOWN_HOSTS FILE FORMAT, has them.
+ *
+ * Understood: patterns with wildcards and negation, [host]:port, hashed
+ * names (|1|salt|hash, HMAC-SHA1), @revoked, @cert-authority, several files.
+ * A line it cannot read is skipped, as ssh does, and counted.
+ * Plain names are found by hash table; hashed ones by key blob first, so
+ * that HMAC is computed only for lines that hold the offered key; a full
+ * search happens only when that finds nothing.  Lookups are thread-safe.
+ */
+#ifndef DT_SSH_KNOWN_HOSTS_H
+#define DT_SSH_KNOWN_HOSTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dt/base/err.h"
+#include "dt/base/util.h"
+
+struct known_hosts;
+
+/*
+ * Reads files in order; a missing one is fine, an unreadable one is
+ * ERR_USAGE "PATH: reason".  NULL: error.
+ */
+struct known_hosts *known_hosts_load(const char *const *paths, size_t n, struct dt_err *err);
+void known_hosts_free(struct known_hosts *kh);
+
+enum hostkey_verdict {
+	HOSTKEY_OK,
+	HOSTKEY_UNKNOWN,	/* no line for this name */
+	HOSTKEY_CHANGED,	/* a line for this name and key type holds another key */
+	HOSTKEY_OTHER_TYPE,	/* lines for this name, none of this key type */
+	HOSTKEY_REVOKED,
+	HOSTKEY_CA		/* not known by itself; a @cert-authority line is for this name */
+};
+
+/* The name as known_hosts has it: host, or [host]:port where port is not 22; lower case. */
+void known_hosts_name(const char *host, int port, char *out, size_t size);
+
+/*
+ * Judges the key that a host (name as from known_hosts_name, or its
+ * HostKeyAlias) offered.  *where (may be NULL) is "PATH:LINE" of the line
+ * that decided, or NULL; it lives as long as kh.
+ */
+enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, const void *blob,
+				       size_t len, const char **where);
+
+/*
+ * The key types of plain (unhashed) lines for a name, in file order, without
+ * doubles; with hashed set, hashed lines are searched too (slow: an HMAC a
+ * line).  *ca tells whether a @cert-authority line is for it.  0, or -1: memory.
+ */
+int known_hosts_types(const struct known_hosts *kh, const char *name, bool hashed, struct strs *types,
+		      bool *ca);
+/* Are there hashed lines at all? */
+bool known_hosts_hashed(const struct known_hosts *kh);
+
+/*
+ * Adds lines to a file (made with its folder, 0600/0700, where missing)
+ * under a lock, by writing a new file beside it and renaming; hashed where
+ * the file has hashed lines (or hash is set).  A name and key that is there
+ * already is not added again.  With replace, lines of that plain or hashed
+ * name (keys that changed) are dropped first.  0, or -1.
+ */
+struct known_host_line {
+	const char *name;	/* as from known_hosts_name */
+	const void *blob;
+	size_t len;
+};
+int known_hosts_write(const char *path, const struct known_host_line *lines, size_t n, bool hash,
+		      bool replace, size_t *added, struct dt_err *err);
+
+#endif

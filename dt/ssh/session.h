@@ -1,0 +1,93 @@
+/*
+ * session - one login on one host, and commands on it.
+ *
+ * One interface, two transports behind it: libssh2, and the system's ssh(1).
+ * A session belongs to the thread that opened it.  No call blocks past its
+ * deadline or a cancel, and nothing a host sends can end the process.
+ */
+#ifndef DT_SSH_SESSION_H
+#define DT_SSH_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dt/base/err.h"
+#include "dt/ssh/env.h"
+#include "dt/ssh/target.h"
+
+struct session;
+
+/* What happens on the way, for -v: level as in log_info; one line of text. */
+typedef void session_note_fn(void *arg, int level, const char *text);
+
+/*
+ * Connects and logs in.  deadline covers both (and the target's own connect
+ * timeout, if that is earlier).  before_connect (may be NULL) is called with
+ * the address once it is known and may wait for a turn; it returns 0, or -1
+ * with the error; after_login is then called exactly once.
+ * 0, or -1: ERR_RESOLVE, ERR_CONNECT, ERR_HOSTKEY, ERR_AUTH, ERR_TIMEOUT,
+ * ERR_SKIPPED (cancelled), ERR_LOCAL.  Nothing has begun on the host then.
+ */
+struct session_hooks {
+	int (*before_connect)(void *arg, const char *address, int64_t deadline, struct dt_err *err);
+	void (*after_login)(void *arg);
+	session_note_fn *note;
+	void *arg;
+};
+int session_open(const struct ssh_env *env, const struct target *t, const struct session_hooks *hooks,
+		 int64_t deadline, struct session **out, struct dt_err *err);
+void session_close(struct session *s);
+
+const char *session_address(const struct session *s);	/* "" where unknown (ProxyCommand) */
+const char *session_transport(const struct session *s);	/* "libssh2" or "openssh" */
+/* Why this transport was taken, or NULL. */
+const char *session_because(const struct session *s);
+
+enum { SESSION_STDOUT = 1, SESSION_STDERR = 2 };
+
+struct session_exec {
+	const char *command;	/* for the user's login shell there */
+	const char *in;		/* stdin; then end of file */
+	size_t in_len;
+	bool wrap;		/* prove the exit status and allow a clean kill; needs a POSIX sh there */
+	int64_t deadline;	/* 0: none */
+	void (*output)(void *arg, int stream, const char *data, size_t len);
+	void *arg;
+	/*
+	 * A password prompt to answer: where the text prompt appears on
+	 * stderr, it is taken out and the answer and a newline are sent.  A
+	 * second prompt means it was wrong: ERR_AUTH.  in follows the answer,
+	 * or goes at once where ready (a second marker, also taken out) comes first.
+	 */
+	const char *prompt, *ready;
+	const struct secret *answer;
+};
+
+/* An end that was really received. */
+struct session_exit {
+	int status;		/* 0-255, or -1 for a signal */
+	char signal[16];	/* "KILL" */
+};
+
+/*
+ * Runs one command.  0 with *end, or -1: ERR_CONNECT (refused before it
+ * began), ERR_LOST, ERR_TIMEOUT, ERR_KILLED (cancelled); in the last two the
+ * remote process group was ended, or the message says that this could not
+ * be confirmed.
+ */
+int session_run(struct session *s, const struct session_exec *req, struct session_exit *end,
+		struct dt_err *err);
+
+/* libssh2_init and the like; once, before any thread.  0, or -1. */
+int session_global_init(struct dt_err *err);
+void session_global_exit(void);
+
+/*
+ * The host's keys without logging in, for dt trust: calls fn for each key
+ * type the server has (one connection each).  0, or -1 where none came.
+ */
+int session_fetch_keys(const struct ssh_env *env, const struct target *t, int64_t deadline,
+		       void (*fn)(void *arg, const void *blob, size_t len), void *arg, struct dt_err *err);
+
+#endif

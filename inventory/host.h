@@ -1,0 +1,46 @@
+/*
+ * host - names, tags and attributes of hosts, and the rules for them.
+ */
+#ifndef INVENTORY_HOST_H
+#define INVENTORY_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "modules/dt_module.h"
+
+/*
+ * One host.  pub is what modules see; name, tags and attributes point into
+ * memory of the inventory and live as long as it.
+ */
+struct host {
+	struct dt_host pub;
+	const char *source;	/* "/etc/dt/hosts.ini:12", "store", "command line" */
+	size_t order;		/* its place in the inventory; ad hoc hosts come last */
+	bool ad_hoc;		/* named on the command line, in no source */
+};
+
+/* Each returns NULL, or what is wrong ("begins with '-'"). */
+
+/*
+ * A host name or address: 1 to 255 bytes of letters, digits, '.', '-', '_',
+ * ':' (IPv6), '%' (zone), UTF-8 letters; no leading '-'.
+ */
+const char *host_name_fault(const char *name);
+/* A remote user: 1 to 64 printable bytes, no space, quote, ':' '/' '@' ';', no leading '-'. */
+const char *user_name_fault(const char *name);
+/* A tag: letters, digits, '_', '-', '.', '/', '@'; no leading '-' or '+'. */
+const char *tag_fault(const char *tag);
+/*
+ * An attribute.  Keys are [A-Za-z_][A-Za-z0-9_-]*; values have no control
+ * byte.  Keys that dt itself reads (address port user via identity transport
+ * sudo_user hostkey_alias known_hosts connect_timeout) have their values
+ * checked too.
+ */
+const char *attr_fault(const char *key, const char *value);
+
+bool host_has_tag(const struct host *h, const char *tag);
+/* The host's own attribute, or NULL. */
+const char *host_attr(const struct host *h, const char *key);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * select - the selection language (dt-inventory(5)): text to a set of hosts.
+ *
+ *	expr   = term { ("and" | "or") term }		and binds closer than or
+ *	term   = "not" term | "(" expr ")" | chain
+ *	chain  = link { ":" link }			links are and-ed; not: negates the next
+ *	link   = SELECTOR ":" value | "all" | "nil" | word	(a word is sys:word)
+ *
+ * "not" is relative to the inventory: it never selects a host that was only
+ * named elsewhere in the expression.
+ */
+#ifndef INVENTORY_SELECT_H
+#define INVENTORY_SELECT_H
+
+#include "dt/base/err.h"
+#include "inventory/inventory.h"
+
+/* Where external selectors are looked for, in order; from dt.conf and the installation. */
+struct select_options {
+	const struct strs *selector_dirs;	/* may be NULL */
+	int stdin_fd;				/* what out: reads; -1: refused */
+};
+
+/*
+ * Evaluates text into *out (inventory order, each host once).  An empty
+ * set is no error here.  0, or -1: ERR_USAGE with the text and a caret
+ * under the fault's place, or the failure of a source or external selector.
+ * out: and external selectors are read at most once per expression.
+ */
+int select_hosts(struct inventory *inv, const char *text, const struct select_options *opt,
+		 struct hostset *out, struct dt_err *err);
+
+/*
+ * Explains for one host: calls fn for each link of the expression with its
+ * text and whether the host matches it.
+ */
+int select_explain(struct inventory *inv, const char *text, const struct select_options *opt,
+		   const struct host *h, void (*fn)(void *arg, const char *link, bool matches), void *arg,
+		   struct dt_err *err);
+
+#endif

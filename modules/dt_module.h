@@ -1,0 +1,198 @@
+/*
+ * dt_module.h - the whole contract between dt and a loadable module.
+ *
+ * A module is a shared object that defines one symbol:
+ *
+ *	const struct dt_module dt_module = {
+ *		.abi = DT_MODULE_ABI,
+ *		.name = "hello",
+ *		.summary = "say hello on every host",
+ *		.verbs = hello_verbs,
+ *	};
+ *
+ * It includes nothing of dt but this header, and calls dt only through
+ * struct dt_services.  contrib/skeleton holds one to copy; dt-module(3) is
+ * the manual.
+ *
+ * All strings are NUL-terminated.  Times are milliseconds, sizes bytes.
+ */
+#ifndef DT_MODULE_H
+#define DT_MODULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define DT_MODULE_ABI 1
+
+/* What a verb does to a host.  INFO changes nothing there. */
+enum dt_kind { DT_INFO, DT_ACTION };
+
+/* The type of a parameter; dt checks each value before any host is touched. */
+enum dt_type {
+	DT_STRING,	/* any text */
+	DT_INT,		/* a decimal integer */
+	DT_TIME,	/* 500ms, 10s, 2m, 1h; a bare number is seconds */
+	DT_SIZE,	/* 4096, 64k, 10M, 1G */
+	DT_BOOL,	/* an option without a value; yes or no in a script's environment */
+	DT_CHOICE,	/* one of .choices */
+	DT_FILE		/* a path that must be readable here */
+};
+
+enum {
+	DT_REQUIRED = 1,	/* must be given */
+	DT_OPTION = 2,		/* given as --name VALUE (--name for DT_BOOL) */
+	DT_REST = 4		/* takes all arguments that are left, verbatim */
+};
+
+/*
+ * One parameter of a verb.  A table of them ends with a zeroed entry.
+ * Options stand before the first positional argument where the verb has a
+ * DT_REST parameter, and anywhere otherwise.
+ */
+struct dt_param {
+	const char *name;		/* "command"; "stdin" for --stdin */
+	enum dt_type type;
+	unsigned flags;			/* DT_REQUIRED | DT_OPTION | DT_REST */
+	const char *def;		/* default value, or NULL */
+	const char *const *choices;	/* NULL-terminated, for DT_CHOICE */
+	const char *(*check)(const char *value); /* NULL: fine; else what is wrong */
+	const char *help;		/* one line, no full stop */
+};
+
+/* One host, as the inventory knows it.  Owned by dt. */
+struct dt_attr {
+	const char *key, *value;
+};
+struct dt_host {
+	const char *name;
+	const char *const *tags;	/* NULL-terminated */
+	const struct dt_attr *attrs;	/* ends with a NULL key */
+};
+
+struct dt_call;		/* one invocation of a verb on a set of hosts */
+struct dt_task;		/* one host of it */
+struct dt_services;
+
+/* What the hooks return. */
+enum {
+	DT_OK = 0,
+	DT_FAIL = -1	/* the action failed here, or prepare refuses */
+};
+
+/* The end of a command that was really received from the host. */
+struct dt_exit {
+	int status;		/* exit status 0-255; -1 when ended by a signal */
+	char signal[16];	/* signal name without SIG ("KILL"), or "" */
+};
+
+enum {
+	DT_EXEC_SUDO = 1,	/* run as root through sudo(8) */
+	DT_EXEC_RAW = 2		/* no wrapping: for hosts without a POSIX shell */
+};
+enum { DT_STDOUT = 1, DT_STDERR = 2 };
+
+/* One command on the host of a task (or, for local, here). */
+struct dt_exec {
+	const char *command;	/* text for the login shell (/bin/sh for local) */
+	const char *in;		/* bytes for its stdin; NULL: end of file at once */
+	size_t in_len;
+	const char *const *env;	/* local only: further NAME=VALUE, NULL-terminated */
+	unsigned flags;		/* DT_EXEC_* */
+	/*
+	 * Where output goes: NULL adds it to the host's result (what the
+	 * status line shows).  Else the module takes it, chunk by chunk;
+	 * stream is DT_STDOUT or DT_STDERR.
+	 */
+	void (*output)(void *arg, int stream, const char *data, size_t len);
+	void *arg;
+};
+
+/*
+ * What dt does for a module.  The table only grows at its end; .size tells a
+ * module how much of it this dt has.
+ */
+struct dt_services {
+	unsigned abi;
+	size_t size;
+
+	/* Arguments; any hook, any thread.  Names are those of .params. */
+	const char *(*arg)(const struct dt_call *, const char *name);
+	long long (*arg_number)(const struct dt_call *, const char *name); /* INT, BOOL, TIME (ms), SIZE */
+	const char *const *(*arg_list)(const struct dt_call *, const char *name, size_t *n); /* DT_REST */
+
+	/* prepare and finish; the main thread. */
+	size_t (*host_count)(const struct dt_call *);
+	const struct dt_host *(*host)(const struct dt_call *, size_t i);
+	void (*set_state)(struct dt_call *, void *state);
+	void *(*state)(const struct dt_call *);		/* run may call it too */
+	/* prepare: says why it refuses (exit status 3); finish: why dt fails (1). */
+	void (*refuse)(struct dt_call *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+	/* A local file, whole, NUL-terminated; freed by dt when the call ends. */
+	const char *(*read_file)(struct dt_call *, const char *path, size_t *len);
+	/* Bytes of dt's own standard input up to its end; read once; NULL and refuse() on error. */
+	const char *(*read_stdin)(struct dt_call *, size_t *len);
+	/* finish of a verb without run: the outcome of host i. */
+	void (*report)(struct dt_call *, size_t i, int outcome, const char *fmt, ...)
+		__attribute__((format(printf, 4, 5)));
+	/*
+	 * finish: the inventory store.  All of a call's changes are one
+	 * transaction, committed when finish returns DT_OK.  Each returns
+	 * DT_OK, or DT_FAIL after refuse().
+	 * *changed tells whether anything was not so before.
+	 */
+	int (*store_add)(struct dt_call *, const char *host, bool *changed);
+	int (*store_del)(struct dt_call *, const char *host, bool *changed);
+	int (*store_tag)(struct dt_call *, const char *host, const char *tag, bool on, bool *changed);
+	int (*store_set)(struct dt_call *, const char *host, const char *key, const char *value, bool *changed);
+
+	/* run; a worker thread. */
+	const struct dt_host *(*task_host)(const struct dt_task *);
+	/*
+	 * Runs a command on the host (connects first where needed) or here.
+	 * DT_OK: it ended, *end (may be NULL) says how.  Anything else: the
+	 * host was not reached, was lost, ran out of time, ...; the outcome
+	 * is already recorded, cannot be made okay again, and run should
+	 * return that value.
+	 */
+	int (*exec)(struct dt_task *, const struct dt_exec *, struct dt_exit *end);
+	int (*local)(struct dt_task *, const struct dt_exec *, struct dt_exit *end);
+	/* Adds text to the host's result, as if it were output. */
+	void (*message)(struct dt_task *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+	/* The action failed with this status: "exit STATUS: text".  Returns DT_FAIL. */
+	int (*fail)(struct dt_task *, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+	/*
+	 * Single-quotes an argument vector for a POSIX shell, joined by spaces.
+	 * Freed by dt when the task ends; NULL when out of memory (recorded).
+	 */
+	const char *(*quote)(struct dt_task *, const char *const *argv, size_t n);
+	/* A formatted string; freed by dt when the task ends; NULL as above. */
+	const char *(*format)(struct dt_task *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+};
+
+/*
+ * One verb.  prepare (may be NULL) runs once on the main thread, before any
+ * host is touched.  run (NULL for a verb about the inventory) runs once per
+ * host, on a worker thread, several at a time; it returns DT_OK, DT_FAIL or
+ * what a service returned.  finish (may be NULL) runs once on the main
+ * thread after the last host, and also after a failed prepare.
+ */
+struct dt_verb {
+	const char *name;		/* "" where the module has just one */
+	enum dt_kind kind;
+	const char *summary;
+	const struct dt_param *params;	/* ends with a zeroed entry; may be NULL */
+	int (*prepare)(struct dt_call *, const struct dt_services *);
+	int (*run)(struct dt_task *, const struct dt_call *, const struct dt_services *);
+	int (*finish)(struct dt_call *, const struct dt_services *);
+};
+
+struct dt_module {
+	unsigned abi;			/* DT_MODULE_ABI; first, for ever */
+	const char *name;		/* its file is NAME.so */
+	const char *summary;
+	const struct dt_verb *verbs;	/* ends with a zeroed entry (.name NULL) */
+};
+
+extern const struct dt_module dt_module;
+
+#endif
