@@ -1,0 +1,47 @@
+/*
+ * arguments - words of the command line against a verb's table of parameters.
+ *
+ * Everything is checked here, before any host is touched.
+ */
+#ifndef DT_RUN_ARGUMENTS_H
+#define DT_RUN_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dt/base/err.h"
+#include "dt/base/util.h"
+#include "modules/dt_module.h"
+
+/* The value of one parameter; parallel to the verb's table. */
+struct argument {
+	const struct dt_param *param;
+	char *text;		/* as given, or the default; NULL: neither.  "yes" or "no" for DT_BOOL */
+	long long number;	/* DT_INT, DT_BOOL (0, 1), DT_TIME (ms), DT_SIZE */
+	struct strs list;	/* DT_REST */
+	bool given;
+};
+
+struct arguments {
+	const struct dt_verb *verb;
+	struct argument *v;
+	size_t n;
+};
+
+/*
+ * Chooses the verb (the one named "", or the first word names it) and takes
+ * its parameters from words.  ERR_MODULE "MODULE VERB: reason": unknown verb
+ * or option with the nearest name, missing or superfluous argument, a value
+ * that is not of its type.  For a verb without DT_REST, a word that looks
+ * like an option and is none of the verb's is handed to other (may be NULL):
+ * it may take it as dt's own option, advancing *i to the last word it used,
+ * and returns 1 taken, 0 not its, -1 error.
+ */
+int arguments_parse(const struct dt_module *m, char *const *words, size_t n,
+		    int (*other)(void *arg, char *const *words, size_t n, size_t *i, struct dt_err *err), void *arg,
+		    struct arguments *out, struct dt_err *err);
+void arguments_release(struct arguments *a);
+/* NULL where the verb has no parameter of that name. */
+const struct argument *arguments_get(const struct arguments *a, const char *name);
+
+#endif
