@@ -115,7 +115,11 @@ struct dt_services {
 	unsigned abi;
 	size_t size;
 
-	/* Arguments; any hook, any thread.  Names are those of .params. */
+	/*
+	 * Arguments; any hook, any thread.  Names are those of .params.  arg
+	 * is the text (DT_REST: the words joined by spaces; DT_BOOL: "yes" or
+	 * "no") or the default, NULL where there is neither.
+	 */
 	const char *(*arg)(const struct dt_call *, const char *name);
 	long long (*arg_number)(const struct dt_call *, const char *name); /* INT, BOOL, TIME (ms), SIZE */
 	const char *const *(*arg_list)(const struct dt_call *, const char *name, size_t *n); /* DT_REST */
@@ -135,9 +139,15 @@ struct dt_services {
 	void (*report)(struct dt_call *, size_t i, int outcome, const char *fmt, ...)
 		__attribute__((format(printf, 4, 5)));
 	/*
+	 * prepare: what is wrong with an attribute for the store, or with a tag
+	 * (value NULL); static text, NULL: fine.
+	 */
+	const char *(*store_fault)(const struct dt_call *, const char *key_or_tag, const char *value);
+	/*
 	 * finish: the inventory store.  All of a call's changes are one
 	 * transaction, committed when finish returns DT_OK.  Each returns
-	 * DT_OK, or DT_FAIL after refuse().
+	 * DT_OK, or DT_FAIL after refuse().  A finish that returns DT_FAIL has
+	 * changed nothing: the transaction is rolled back.
 	 * *changed tells whether anything was not so before.
 	 */
 	int (*store_add)(struct dt_call *, const char *host, bool *changed);
@@ -152,7 +162,8 @@ struct dt_services {
 	 * DT_OK: it ended, *end (may be NULL) says how.  Anything else: the
 	 * host was not reached, was lost, ran out of time, ...; the outcome
 	 * is already recorded, cannot be made okay again, and run should
-	 * return that value.
+	 * return that value.  Where run returns DT_FAIL without fail(), the end
+	 * of its last command is what the result says ("exit 1: ").
 	 */
 	int (*exec)(struct dt_task *, const struct dt_exec *, struct dt_exit *end);
 	int (*local)(struct dt_task *, const struct dt_exec *, struct dt_exit *end);

@@ -16,9 +16,13 @@
 /* The value of one parameter; parallel to the verb's table. */
 struct argument {
 	const struct dt_param *param;
-	char *text;		/* as given, or the default; NULL: neither.  "yes" or "no" for DT_BOOL */
+	/*
+	 * As given, or the default; NULL: neither.  "yes" or "no" for DT_BOOL,
+	 * the words joined by spaces for DT_REST.
+	 */
+	char *text;
 	long long number;	/* DT_INT, DT_BOOL (0, 1), DT_TIME (ms), DT_SIZE */
-	struct strs list;	/* DT_REST */
+	struct strs list;	/* DT_REST: the words */
 	bool given;
 };
 
@@ -29,13 +33,20 @@ struct arguments {
 };
 
 /*
- * Chooses the verb (the one named "", or the first word names it) and takes
- * its parameters from words.  ERR_MODULE "MODULE VERB: reason": unknown verb
- * or option with the nearest name, missing or superfluous argument, a value
- * that is not of its type.  For a verb without DT_REST, a word that looks
- * like an option and is none of the verb's is handed to other (may be NULL):
- * it may take it as dt's own option, advancing *i to the last word it used,
- * and returns 1 taken, 0 not its, -1 error.
+ * Chooses the verb (the first word names it, else the one named "") and
+ * takes its parameters from words.  ERR_MODULE "MODULE VERB: reason":
+ * unknown verb or option with the nearest name, missing or superfluous
+ * argument, a value that is not of its type.
+ *
+ * Options are --name VALUE, --name=VALUE, and --name for DT_BOOL (--name=no
+ * takes it back); the last of several counts; "--" ends them.  A verb with
+ * DT_REST has its options before the first positional argument, and where
+ * it has no options at all, every word is positional (dt HOST tag -old).
+ *
+ * For a verb without DT_REST, a word that looks like an option and is none
+ * of the verb's is handed to other (may be NULL): it may take it as dt's own
+ * option, advancing *i to the last word it used, and returns 1 taken, 0 not
+ * its, -1 error.
  */
 int arguments_parse(const struct dt_module *m, char *const *words, size_t n,
 		    int (*other)(void *arg, char *const *words, size_t n, size_t *i, struct dt_err *err), void *arg,
