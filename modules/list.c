@@ -1,43 +1,27 @@
 /* list - the hosts of a selection with their tags and attributes. */
 #include "dt_module.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-static char *put(char *to, const char *s)
-{
-	size_t n = strlen(s);
-
-	memcpy(to, s, n);
-	return to + n;
-}
 
 /* "linux web port=2222", malloced. */
 static char *describe(const struct dt_host *h)
 {
-	size_t size = 1;
-	char *text, *p;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	const char *sep = "";
 
-	for (const char *const *t = h->tags; t && *t; t++)
-		size += strlen(*t) + 1;
-	for (const struct dt_attr *a = h->attrs; a && a->key; a++)
-		size += strlen(a->key) + strlen(a->value) + 2;
-	text = p = malloc(size);
-	if (!text)
+	if (!f)
 		return NULL;
-	for (const char *const *t = h->tags; t && *t; t++) {
-		p = put(p, *t);
-		*p++ = ' ';
+	for (const char *const *t = h->tags; t && *t; t++, sep = " ")
+		fprintf(f, "%s%s", sep, *t);
+	for (const struct dt_attr *a = h->attrs; a && a->key; a++, sep = " ")
+		fprintf(f, "%s%s=%s", sep, a->key, a->value);
+	if (fclose(f) != 0) {
+		free(text);
+		return NULL;
 	}
-	for (const struct dt_attr *a = h->attrs; a && a->key; a++) {
-		p = put(p, a->key);
-		*p++ = '=';
-		p = put(p, a->value);
-		*p++ = ' ';
-	}
-	if (p > text)
-		p--;
-	*p = '\0';
 	return text;
 }
 

@@ -318,3 +318,66 @@ const struct argument *arguments_get(const struct arguments *a, const char *name
 			return &a->v[i];
 	return NULL;
 }
+
+/* A value as a script wants it: times and sizes as numbers. */
+static const char *script_value(const struct argument *g, char *number, size_t size)
+{
+	if ((g->param->type != DT_TIME && g->param->type != DT_SIZE) || (g->param->flags & DT_REST))
+		return g->text;
+	(void)snprintf(number, size, "%lld", g->number);
+	return number;
+}
+
+static int script_variable(const struct argument *g, const char *value, struct strs *env)
+{
+	struct buf line;
+	int r = -1;
+
+	buf_init(&line, TEXT_LIMIT);
+	if (buf_adds(&line, "DT_PARAM_") != 0)
+		goto out;
+	for (const char *p = g->param->name; *p; p++)
+		if (buf_addc(&line, *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p) != 0)
+			goto out;
+	if (buf_addc(&line, '=') == 0 && buf_adds(&line, value) == 0)
+		r = strs_add(env, line.data);
+out:
+	buf_release(&line);
+	return r;
+}
+
+static int script_words(const struct argument *g, const char *value, struct strs *words)
+{
+	if (!(g->param->flags & DT_REST))
+		return strs_add(words, value);
+	for (size_t i = 0; i < g->list.n; i++)
+		if (strs_add(words, g->list.v[i]) != 0)
+			return -1;
+	return 0;
+}
+
+int arguments_script(const struct arguments *a, struct strs *env, struct strs *words)
+{
+	size_t left_out = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		const struct argument *g = &a->v[i];
+		char number[32];
+		const char *value = script_value(g, number, sizeof(number));
+
+		if (!g->text) {
+			left_out += is_positional(g);
+			continue;
+		}
+		if (script_variable(g, value, env) != 0)
+			return -1;
+		if (!is_positional(g))
+			continue;
+		for (; left_out; left_out--)
+			if (strs_add(words, "") != 0)
+				return -1;
+		if (script_words(g, value, words) != 0)
+			return -1;
+	}
+	return 0;
+}

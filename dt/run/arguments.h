@@ -55,4 +55,13 @@ void arguments_release(struct arguments *a);
 /* NULL where the verb has no parameter of that name. */
 const struct argument *arguments_get(const struct arguments *a, const char *name);
 
+
+/*
+ * For a script: env gets DT_PARAM_NAME=VALUE for each parameter that has a
+ * value (a time in milliseconds, a size in bytes, - in names as _), words
+ * the positional ones in order ("" for one left out before another).
+ * 0, or -1: no memory.
+ */
+int arguments_script(const struct arguments *a, struct strs *env, struct strs *words);
+
 #endif

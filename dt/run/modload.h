@@ -33,11 +33,18 @@ struct module {
 	void *handle;			/* of dlopen */
 };
 
+/*
+ * The words that make its interpreter read the script from stdin, arguments
+ * to follow: "/bin/bash -s --" for a shell, "/usr/bin/env python3 -" for
+ * others.  *out must be empty.  0, or -1: no memory.
+ */
+int script_argv(const struct script *s, struct strs *out);
+
 struct modload;
 
 /*
- * Where modules are looked for, in order: DT_MODULE_PATH (colon-separated;
- * ignored when root or set-id), ~/.config/dt/modules and /etc/dt/modules
+ * Where modules are looked for, in order: DT_MODULE_PATH (absolute folders,
+ * colon-separated; ignored when root or set-id), ~/.config/dt/modules and /etc/dt/modules
  * (scripts), PREFIX/lib/dt/modules (shared objects), PREFIX/lib/dt/scripts,
  * with PREFIX from where the running binary stands.  NULL: no memory.
  */

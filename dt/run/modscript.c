@@ -259,6 +259,42 @@ static char *interpreter(const char *text)
 	return n ? strndup(p, n) : strdup("/bin/sh");
 }
 
+/* The program that reads the script: behind env(1), its options and assignments. */
+static const char *program(const struct strs *words)
+{
+	const char *last = words->v[0], *slash = strrchr(last, '/');
+
+	if (strcmp(slash ? slash + 1 : last, "env") == 0) {
+		for (size_t i = 1; i < words->n; i++) {
+			last = words->v[i];
+			if (str_starts(last, "-S") && last[2]) {
+				last += 2;
+				break;
+			}
+			if (*last != '-' && !strchr(last, '='))
+				break;
+		}
+		slash = strrchr(last, '/');
+	}
+	return slash ? slash + 1 : last;
+}
+
+int script_argv(const struct script *s, struct strs *out)
+{
+	static const char *const shells[] = { "sh", "bash", "dash", "ash", "ksh", "mksh", "zsh" };
+	size_t n;
+
+	for (const char *p = s->interpreter + strspn(s->interpreter, BLANKS); *p; p += n + strspn(p + n, BLANKS)) {
+		n = strcspn(p, BLANKS);
+		if (strs_addn(out, p, n) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(shells); i++)
+		if (strcmp(program(out), shells[i]) == 0)
+			return strs_add(out, "-s") != 0 || strs_add(out, "--") != 0 ? -1 : 0;
+	return strs_add(out, "-");
+}
+
 static int read_text(struct script *s, const char *path, struct dt_err *err)
 {
 	struct buf text;
