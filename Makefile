@@ -59,4 +59,5 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libdt.a
 
 unit: $(UNIT)
 
+-include tests/modules/rules.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

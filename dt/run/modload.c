@@ -267,6 +267,21 @@ static int load_script(struct loaded *m, struct dt_err *err)
 	return 0;
 }
 
+static int check_module(const struct loaded *m, struct dt_err *err)
+{
+	const struct dt_module *mod = m->pub.mod;
+
+	if (!mod->name || strcmp(mod->name, m->name) != 0)
+		return err_set(err, ERR_MODULE, "calls itself \"%s\"", mod->name ? mod->name : "");
+	if (param_check_module(mod, err) != 0)
+		return -1;
+	/* What a script does is in its text. */
+	for (const struct dt_verb *v = mod->verbs; v->name && !m->script; v++)
+		if (!v->run && !v->finish)
+			return err_set(err, ERR_MODULE, "verb \"%s\": neither run nor finish", v->name);
+	return 0;
+}
+
 /* path is resolved first: what was checked is what is loaded. */
 static struct loaded *load(const char *name, const char *path, bool script, struct dt_err *err)
 {
@@ -284,12 +299,7 @@ static struct loaded *load(const char *name, const char *path, bool script, stru
 	}
 	if (check_path(m->pub.path, err) != 0 || (script ? load_script(m, err) : load_object(m, err)) != 0)
 		goto fail;
-	if (!m->pub.mod->name || strcmp(m->pub.mod->name, name) != 0) {
-		(void)err_set(err, ERR_MODULE, "%s: calls itself \"%s\"", m->pub.path,
-			      m->pub.mod->name ? m->pub.mod->name : "");
-		goto fail;
-	}
-	if (param_check_module(m->pub.mod, err) != 0) {
+	if (check_module(m, err) != 0) {
 		err_prefix(err, "%s", m->pub.path);
 		goto fail;
 	}

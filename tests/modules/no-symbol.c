@@ -1,0 +1,3 @@
+/* A shared object that is no module. */
+extern const int dt_modul;
+const int dt_modul = 1;
