@@ -48,43 +48,36 @@ static int is_shell(const char *name)
 	return 0;
 }
 
-/* The #! line without its #!, or /bin/sh; malloced. */
-static char *interpreter_line(const char *text)
-{
-	size_t n;
-
-	if (strncmp(text, "#!", 2) != 0)
-		return strdup("/bin/sh");
-	n = strcspn(text + 2, "\r\n");
-	if (strspn(text + 2, " \t") == n)
-		return strdup("/bin/sh");
-	return strndup(text + 2, n);
-}
-
-/* Interpreter, what makes it read stdin, and the script's own arguments. */
+/* Interpreter (/bin/sh without a #! line), what makes it read stdin, and the script's own arguments. */
 static int make_argv(struct script *s, const char *const *args, size_t n)
 {
+	bool has_line = strncmp(s->text, "#!", 2) == 0;
+	const char **argv;
+	size_t argc = 0;
 	char *rest;
 
-	s->line = interpreter_line(s->text);
+	s->line = has_line ? strndup(s->text + 2, strcspn(s->text + 2, "\r\n")) : strdup("");
 	if (!s->line)
 		return -1;
 	/* A line of n bytes has no more than n/2 + 1 words. */
-	s->argv = calloc(strlen(s->line) / 2 + 1 + 2 + n, sizeof(*s->argv));
-	if (!s->argv)
+	s->argv = argv = calloc(strlen(s->line) / 2 + 1 + 2 + n, sizeof(*argv));
+	if (!argv)
 		return -1;
 	rest = s->line;
 	for (char *word; (word = strsep(&rest, " \t"));)
 		if (*word)
-			s->argv[s->argc++] = word;
-	if (is_shell(program(s->argv, s->argc))) {
-		s->argv[s->argc++] = "-s";
-		s->argv[s->argc++] = "--";
+			argv[argc++] = word;
+	if (!argc)
+		argv[argc++] = "/bin/sh";
+	if (is_shell(program(argv, argc))) {
+		argv[argc++] = "-s";
+		argv[argc++] = "--";
 	} else {
-		s->argv[s->argc++] = "-";
+		argv[argc++] = "-";
 	}
 	for (size_t i = 0; i < n; i++)
-		s->argv[s->argc++] = args[i];
+		argv[argc++] = args[i];
+	s->argc = argc;
 	return 0;
 }
 

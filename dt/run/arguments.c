@@ -328,6 +328,16 @@ static const char *script_value(const struct argument *g, char *number, size_t s
 	return number;
 }
 
+static char variable_letter(char c)
+{
+	static const char from[] = "abcdefghijklmnopqrstuvwxyz-", to[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	const char *at = strchr(from, c);
+
+	if (at)
+		return to[at - from];
+	return c;
+}
+
 static int script_variable(const struct argument *g, const char *value, struct strs *env)
 {
 	struct buf line;
@@ -337,7 +347,7 @@ static int script_variable(const struct argument *g, const char *value, struct s
 	if (buf_adds(&line, "DT_PARAM_") != 0)
 		goto out;
 	for (const char *p = g->param->name; *p; p++)
-		if (buf_addc(&line, *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p) != 0)
+		if (buf_addc(&line, variable_letter(*p)) != 0)
 			goto out;
 	if (buf_addc(&line, '=') == 0 && buf_adds(&line, value) == 0)
 		r = strs_add(env, line.data);

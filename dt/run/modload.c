@@ -55,7 +55,8 @@ static int add_folder(struct modload *l, size_t at, const char *path, unsigned k
 	if (!copy)
 		return err_nomem(err);
 	memmove(l->folders + at + 1, l->folders + at, (l->n - at) * sizeof(*l->folders));
-	l->folders[at] = (struct folder){ copy, kinds };
+	l->folders[at].path = copy;
+	l->folders[at].kinds = kinds;
 	l->n++;
 	return 0;
 }
@@ -230,41 +231,46 @@ static bool name_ok(const char *name)
 	       name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0';
 }
 
-static int load_object(struct loaded *m, struct dt_err *err)
+static const struct dt_module *load_object(struct loaded *m, struct dt_err *err)
 {
+	const char *path = m->pub.path;
 	const struct dt_module *mod;
-	const char *reason;
 
-	m->pub.handle = dlopen(m->pub.path, RTLD_NOW | RTLD_LOCAL);
+	m->pub.handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!m->pub.handle) {
-		reason = dlerror();
-		if (!reason)
-			return err_set(err, ERR_MODULE, "%s: cannot be loaded", m->pub.path);
-		/* The reason begins with the path already, mostly. */
-		if (str_starts(reason, m->pub.path))
-			return err_set(err, ERR_MODULE, "%s", reason);
-		return err_set(err, ERR_MODULE, "%s: %s", m->pub.path, reason);
+		const char *reason = dlerror();
+
+		/* It begins with the path already, mostly. */
+		if (reason && str_starts(reason, path))
+			(void)err_set(err, ERR_MODULE, "%s", reason);
+		else
+			(void)err_set(err, ERR_MODULE, "%s: %s", path, reason ? reason : "cannot be loaded");
+		return NULL;
 	}
 	mod = dlsym(m->pub.handle, "dt_module");
-	if (!mod)
-		return err_set(err, ERR_MODULE, "%s: no symbol dt_module", m->pub.path);
-	if (mod->abi != DT_MODULE_ABI)
-		return err_set(err, ERR_MODULE, "%s: made for module ABI %u, and this dt has %d", m->pub.path, mod->abi,
-			       DT_MODULE_ABI);
-	m->pub.mod = mod;
-	return 0;
+	if (!mod) {
+		(void)err_set(err, ERR_MODULE, "%s: no symbol dt_module", path);
+		return NULL;
+	}
+	if (mod->abi != DT_MODULE_ABI) {
+		(void)err_set(err, ERR_MODULE, "%s: made for module ABI %u, and this dt has %d", path, mod->abi,
+			      DT_MODULE_ABI);
+		return NULL;
+	}
+	return mod;
 }
 
-static int load_script(struct loaded *m, struct dt_err *err)
+static const struct dt_module *load_script(struct loaded *m, struct dt_err *err)
 {
-	if (access(m->pub.path, X_OK) != 0)
-		return err_set(err, ERR_MODULE, "%s: not executable", m->pub.path);
+	if (access(m->pub.path, X_OK) != 0) {
+		(void)err_set(err, ERR_MODULE, "%s: not executable", m->pub.path);
+		return NULL;
+	}
 	m->script = modscript_read(m->name, m->pub.path, err);
 	if (!m->script)
-		return -1;
+		return NULL;
 	m->pub.script = &m->script->script;
-	m->pub.mod = m->script->mod;
-	return 0;
+	return m->script->mod;
 }
 
 static int check_module(const struct loaded *m, struct dt_err *err)
@@ -297,7 +303,10 @@ static struct loaded *load(const char *name, const char *path, bool script, stru
 		(void)err_sys(err, ERR_MODULE, errno, "%s", path);
 		goto fail;
 	}
-	if (check_path(m->pub.path, err) != 0 || (script ? load_script(m, err) : load_object(m, err)) != 0)
+	if (check_path(m->pub.path, err) != 0)
+		goto fail;
+	m->pub.mod = script ? load_script(m, err) : load_object(m, err);
+	if (!m->pub.mod)
 		goto fail;
 	if (check_module(m, err) != 0) {
 		err_prefix(err, "%s", m->pub.path);
