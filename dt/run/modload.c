@@ -331,8 +331,11 @@ static int candidate(const struct folder *f, const char *name, const char *suffi
 		*out = NULL;
 		return err_nomem(err);
 	}
-	/* A name that cannot be looked at (EACCES) is a module too: it fails with its reason. */
-	if ((stat(*out, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) || S_ISDIR(st.st_mode)) {
+	/*
+	 * A folder of another user's HOME (sudo -u, su -m) is no place of ours.
+	 * Any other fault is the module's, and loading it tells.
+	 */
+	if ((stat(*out, &st) != 0 && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) || S_ISDIR(st.st_mode)) {
 		free(*out);
 		*out = NULL;
 	}

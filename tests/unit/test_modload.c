@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dt/base/buf.h"
@@ -414,6 +415,40 @@ static void test_script_head(void)
 	end();
 }
 
+/* Does a new loader find the script by DT_MODULE_PATH alone? */
+static bool found_by_path(void)
+{
+	struct dt_err e = DT_ERR_INIT;
+	struct modload *l = modload_new(&e);
+	bool found = l && modload_get(l, "by-path", &e);
+
+	modload_free(l);
+	return found;
+}
+
+static void test_module_path(void)
+{
+	char list[256];
+	int status = -1;
+	pid_t pid;
+
+	begin();
+	CHECK_INT(chmod(dir, 0755), 0);
+	put_script("by-path", "#!/bin/sh\n# dt: summary = x\n# dt: where = local\n");
+	(void)snprintf(list, sizeof(list), "relative::%s", dir);
+	CHECK_INT(setenv("DT_MODULE_PATH", list, 1), 0);
+	CHECK_INT(found_by_path(), geteuid() != 0);
+	if (geteuid() == 0) {
+		pid = fork();
+		if (pid == 0)
+			_exit(setgid(65534) == 0 && setuid(65534) == 0 && found_by_path() ? 0 : 1);
+		CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+		CHECK_INT(status, 0);
+	}
+	CHECK_INT(unsetenv("DT_MODULE_PATH"), 0);
+	end();
+}
+
 struct seen {
 	char names[1024];
 	char faults[1024];
@@ -505,7 +540,7 @@ int main(int argc, char **argv)
 		TEST(test_good),	TEST(test_skeleton),	 TEST(test_bad_objects), TEST(test_names),
 		TEST(test_two_of_one_name), TEST(test_path_fault), TEST(test_links),	 TEST(test_script),
 		TEST(test_script_argv),	TEST(test_script_plain), TEST(test_bad_scripts), TEST(test_script_head),
-		TEST(test_list),	TEST(test_tables),	 { NULL, NULL },
+		TEST(test_module_path),	TEST(test_list),	 TEST(test_tables),	 { NULL, NULL },
 	};
 
 	return test_main(tests, argc, argv);
