@@ -45,12 +45,18 @@ const struct format *format_find(const char *name);
 
 /*
  * The parts of a status line, shared by the filters of dt/tools.
- * STATUS:ENCODING:PROGRAM:MODULE:HOST:MESSAGE; message is raw and is escaped
- * here (one final newline dropped), unless raw is set.
+ * STATUS:ENCODING:PROGRAM:MODULE:HOST:MESSAGE; status and encoding go in as
+ * they are, message is escaped here (one final newline dropped) unless raw is
+ * set.  0, or -1.
  */
 int omni_line(struct buf *out, const char *status, const char *encoding, const char *program,
 	      const char *module, const char *host, const char *message, size_t len, bool raw);
-/* The text of a failed result before its output: "connect: connection refused", "exit 3: ". */
+/*
+ * The text of a result that is not ok, before its output: "connect:
+ * connection refused", "killed: signal KILL", "exit 3: ".  Nothing for ok.
+ * At most REASON_MAX bytes of its reason.  Not escaped.
+ */
+#define REASON_MAX 4096
 int result_reason(const struct result *r, struct buf *out);
 
 #endif
