@@ -62,6 +62,11 @@ struct session_exec {
 	 */
 	const char *prompt, *ready;
 	const struct secret *answer;
+	/*
+	 * Words before the command that ends the remote process group, where
+	 * that needs other rights ("sudo -S -p PROMPT --"); NULL: none.
+	 */
+	const char *become;
 };
 
 /* An end that was really received. */

@@ -26,11 +26,19 @@ struct target {
 	const struct keyring *ring;
 	const struct identity *const *ids;	/* to offer, in order */
 	size_t id_count;
-	bool ids_only;		/* IdentitiesOnly: ssh(1) too shall offer no others */
 	bool ssh_has_more;	/* ssh(1) has credentials that libssh2 cannot use: try it after ERR_AUTH */
-	const char *const *id_files;	/* -i for ssh(1), NULL-terminated; NULL: its defaults */
 	const struct known_hosts *known_hosts;
-	const char *known_hosts_files;	/* for ssh(1), space-separated and quoted; NULL: its defaults */
+	/*
+	 * What ssh(1) is told because dt's own command line or inventory set
+	 * it; the rest it finds in ssh_config itself.  NULL or 0: not told.
+	 */
+	struct {
+		const char *user, *hostname, *hostkey_alias;
+		const char *known_hosts;	/* UserKnownHostsFile's value: space-separated, quoted */
+		const char *const *id_files;	/* NULL-terminated */
+		const struct target *via;
+		int port;
+	} told;
 	const char *first_known_hosts;	/* where --accept-new and dt trust write */
 	const struct target *via;	/* the last jump host before it, or NULL */
 	struct jump *jump;		/* the running pump of via, or NULL */

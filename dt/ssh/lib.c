@@ -1,0 +1,208 @@
+/*
+ * lib - the libssh2 transport: connect, handshake, tear-down.
+ */
+#include "dt/ssh/lib.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "dt/base/util.h"
+#include "dt/ssh/guard.h"
+#include "dt/ssh/jump.h"
+#include "dt/ssh/resolve.h"
+
+/* Fast and sound first; libssh2 leaves out those that it lacks. */
+static const char kex[] = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp521,"
+			  "ecdh-sha2-nistp384,diffie-hellman-group14-sha256,diffie-hellman-group16-sha512";
+static const char ciphers[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr";
+static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
+
+int lib_again(struct session *s, int64_t deadline, enum err_code code, const char *what, struct dt_err *err)
+{
+	struct lib *l = s->state;
+	char why[128];
+	int r = wire_wait(&l->wire, s->env, deadline);
+
+	if (r > 0)
+		return 0;
+	if (r == -2)
+		return err_set(err, code, "%s: %s", what, wire_reason(&l->wire, why, sizeof(why)));
+	return session_waited(r, what, err);
+}
+
+int lib_error(struct session *s, enum err_code code, const char *what, struct dt_err *err)
+{
+	struct lib *l = s->state;
+	char *text = NULL, why[128];
+	int rc = libssh2_session_last_error(l->session, &text, NULL, 0);
+
+	if (l->wire.eof || l->wire.error)
+		return err_set(err, code, "%s: %s", what, wire_reason(&l->wire, why, sizeof(why)));
+	return err_set(err, code, "%s: %s (libssh2 %d)", what, text && *text ? text : "protocol error", rc);
+}
+
+int lib_guarded(struct session *s, enum err_code code, void (*fn)(void *), void *arg, int *result,
+		struct dt_err *err)
+{
+	struct lib *l = s->state;
+
+	if (guard_call(fn, arg))
+		return *result;
+	guard_abandon(l->session);
+	l->session = NULL;
+	session_note(s, 1, "assertion in libssh2: %s", guard_reason());
+	return err_set(err, code, "the host sent a malformed packet");
+}
+
+static int handshake(struct session *s, bool search_hashed, int64_t deadline, struct dt_err *err)
+{
+	struct lib *l = s->state;
+	int rc;
+
+	l->session = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
+	if (!l->session)
+		return err_nomem(err);
+	wire_attach(&l->wire, l->session);
+	libssh2_session_set_blocking(l->session, 0);
+	if (libssh2_session_method_pref(l->session, LIBSSH2_METHOD_KEX, kex) != 0 ||
+	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_CRYPT_CS, ciphers) != 0 ||
+	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_CRYPT_SC, ciphers) != 0 ||
+	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_MAC_CS, macs) != 0 ||
+	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_MAC_SC, macs) != 0)
+		return lib_error(s, ERR_UNSUPPORTED, "algorithms", err);
+	if (lib_hostkey_prefer(s, search_hashed, err) != 0)
+		return -1;
+	while ((rc = libssh2_session_handshake(l->session, l->wire.fd)) == LIBSSH2_ERROR_EAGAIN)
+		if (lib_again(s, deadline, ERR_CONNECT, "handshake", err) != 0)
+			return -1;
+	if (rc == 0)
+		return 0;
+	/* -5: no common algorithm; ssh(1) knows more of them */
+	return lib_error(s, rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE ? ERR_UNSUPPORTED
+											       : ERR_CONNECT,
+			 "handshake", err);
+}
+
+struct login_call {
+	struct session *s;
+	int64_t deadline;
+	struct dt_err *err;
+	bool search_hashed;
+	int result;
+};
+
+static void login_guarded(void *arg)
+{
+	struct login_call *c = arg;
+
+	c->result = handshake(c->s, c->search_hashed, c->deadline, c->err);
+	if (c->result == 0)
+		c->result = lib_hostkey_check(c->s, c->search_hashed, c->err);
+	if (c->result == 0)
+		c->result = lib_login(c->s, c->deadline, c->err);
+}
+
+static int connect_target(struct session *s, int64_t deadline, struct dt_err *err)
+{
+	const struct target *t = s->t;
+	const struct session_hooks *h = s->hooks;
+	struct addresses list;
+	union address used;
+
+	if (t->jump) {
+		if (h && h->before_connect && h->before_connect(h->arg, t->hostname, deadline, err) != 0)
+			return -1;
+		return jump_connect(t->jump, s->env, t->hostname, t->port, deadline, err);
+	}
+	if (resolve(s->env, t->hostname, t->port, deadline, &list, err) != 0)
+		return -1;
+	address_text(&list.v[0], s->address, sizeof(s->address));
+	if (h && h->before_connect && h->before_connect(h->arg, s->address, deadline, err) != 0)
+		return -1;
+	int fd = connect_any(s->env, &list, deadline, &used, err);
+
+	if (fd >= 0)
+		address_text(&used, s->address, sizeof(s->address));
+	return fd;
+}
+
+static void lib_close(struct session *s);
+
+static int lib_open(struct session *s, int64_t deadline, struct dt_err *err)
+{
+	struct login_call call = { .s = s, .deadline = deadline, .err = err };
+	int r = -1;
+
+	for (int tries = 0; tries < 2; tries++) {
+		struct lib *l = calloc(1, sizeof(*l));
+		int fd;
+
+		if (!l)
+			return err_nomem(err);
+		s->state = l;
+		wire_init(&l->wire, -1);
+		fd = connect_target(s, deadline, err);
+		if (fd < 0) {
+			/* before_connect refused its turn, or took it: after_login gives it back */
+			r = -1;
+		} else {
+			l->wire.fd = fd;
+			call.result = -1;
+			r = lib_guarded(s, ERR_CONNECT, login_guarded, &call, &call.result, err);
+		}
+		if (s->hooks && s->hooks->after_login)
+			s->hooks->after_login(s->hooks->arg);
+		if (r == 0)
+			return 0;
+		lib_close(s);
+		if (r != 1)
+			return -1;
+		call.search_hashed = true;
+	}
+	return err_set(err, ERR_HOSTKEY, "the host changes its keys while we connect");
+}
+
+static void free_guarded(void *arg)
+{
+	struct lib *l = arg;
+
+	if (!l->wire.eof && !l->wire.error)
+		(void)libssh2_session_disconnect(l->session, "done");
+	wire_flush(&l->wire);
+	l->wire.dead = true;
+	(void)libssh2_session_free(l->session);
+}
+
+static void lib_close(struct session *s)
+{
+	struct lib *l = s->state;
+
+	if (!l)
+		return;
+	s->state = NULL;
+	if (l->session && !guard_call(free_guarded, l))
+		guard_abandon(l->session);
+	if (l->wire.fd >= 0)
+		(void)shutdown(l->wire.fd, SHUT_RDWR);
+	wire_release(&l->wire);
+	free(l);
+}
+
+const struct transport_ops transport_libssh2 = {
+	.name = "libssh2",
+	.open = lib_open,
+	.run = lib_run,
+	.close = lib_close,
+};
+
+int session_global_init(struct dt_err *err)
+{
+	return libssh2_init(0) == 0 ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
+}
+
+void session_global_exit(void)
+{
+	libssh2_exit();
+}

@@ -1,0 +1,38 @@
+/*
+ * lib - what the parts of the libssh2 transport share.  For dt/ssh alone.
+ */
+#ifndef DT_SSH_LIB_H
+#define DT_SSH_LIB_H
+
+#include <libssh2.h>
+
+#include "dt/ssh/transport.h"
+#include "dt/ssh/wire.h"
+
+struct lib {
+	struct wire wire;
+	LIBSSH2_SESSION *session;	/* NULL after an assertion failed in it */
+};
+
+/*
+ * For a call that answered LIBSSH2_ERROR_EAGAIN: waits; 0: call it again.
+ * Else -1: ERR_TIMEOUT "what", ERR_SKIPPED, or code with why the connection ended.
+ */
+int lib_again(struct session *s, int64_t deadline, enum err_code code, const char *what, struct dt_err *err);
+/* "what: libssh2's own words", with code. */
+int lib_error(struct session *s, enum err_code code, const char *what, struct dt_err *err);
+/* Runs fn under the guard; on an assertion the session is given up. */
+int lib_guarded(struct session *s, enum err_code code, void (*fn)(void *), void *arg, int *result,
+		struct dt_err *err);
+
+/* lib_auth.c: logs in.  ERR_AUTH, ERR_UNSUPPORTED, ERR_CONNECT, ERR_TIMEOUT, ERR_SKIPPED. */
+int lib_login(struct session *s, int64_t deadline, struct dt_err *err);
+/* lib_hostkey.c: the preference list for the handshake, and the verdict after it. */
+int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err);
+/* 0; 1: connect again with search_hashed; -1: ERR_HOSTKEY, ERR_UNSUPPORTED. */
+int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err);
+/* lib_run.c: transport_ops.run. */
+int lib_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
+	    struct raw_end *end, struct dt_err *err);
+
+#endif

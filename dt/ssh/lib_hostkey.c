@@ -1,0 +1,140 @@
+/*
+ * lib_hostkey - the host key of a libssh2 session: what to ask for, and the verdict.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dt/base/util.h"
+#include "dt/ssh/lib.h"
+
+/* What libssh2 can verify, by the key type of known_hosts; SHA-1 is left out. */
+static const struct { const char *type, *algorithms; } verifiable[] = {
+	{ "ssh-ed25519", "ssh-ed25519" },
+	{ "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256" },
+	{ "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384" },
+	{ "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521" },
+#if LIBSSH2_VERSION_NUM >= 0x010b00
+	{ "ssh-rsa", "rsa-sha2-512,rsa-sha2-256" },
+#endif
+};
+
+static bool can_verify(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verifiable); i++)
+		if (strcmp(type, verifiable[i].type) == 0)
+			return true;
+	return false;
+}
+
+/* Types that the file has for this host come first, so that the server shows one we can judge. */
+int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err)
+{
+	struct lib *l = s->state;
+	struct strs known = { 0 };
+	struct buf list;
+	bool ca;
+	int r = -1;
+
+	buf_init(&list, 1024);
+	if (known_hosts_types(s->t->known_hosts, s->t->known_as, search_hashed, &known, &ca) != 0) {
+		(void)err_nomem(err);
+		goto out;
+	}
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < ARRAY_LEN(verifiable); i++)
+			if (strs_has(&known, verifiable[i].type) == (pass == 0) &&
+			    buf_addf(&list, "%s%s", list.len ? "," : "", verifiable[i].algorithms) != 0) {
+				(void)err_nomem(err);
+				goto out;
+			}
+	if (libssh2_session_method_pref(l->session, LIBSSH2_METHOD_HOSTKEY, list.data) != 0)
+		(void)lib_error(s, ERR_UNSUPPORTED, "host key algorithms", err);
+	else
+		r = 0;
+out:
+	strs_release(&known);
+	buf_release(&list);
+	return r;
+}
+
+static int refuse_unknown(struct session *s, const void *blob, size_t len, const char *what, struct dt_err *err)
+{
+	char type[64], print[64];
+
+	key_type(blob, len, type);
+	key_fingerprint(blob, len, print);
+	return err_set(err, ERR_HOSTKEY, "%s %s %s; \"dt trust %s\" shows it and trusts it", what, type, print,
+		       s->t->name);
+}
+
+static int accept_new(struct session *s, const void *blob, size_t len, struct dt_err *err)
+{
+	struct known_host_line line = { s->t->known_as, blob, len };
+	char print[64];
+	size_t added;
+
+	if (!s->t->first_known_hosts)
+		return err_set(err, ERR_HOSTKEY, "no known_hosts file to add the key to");
+	if (known_hosts_write(s->t->first_known_hosts, &line, 1, false, false, &added, err) != 0) {
+		err->code = ERR_HOSTKEY;
+		return -1;
+	}
+	key_fingerprint(blob, len, print);
+	session_note(s, 0, "new host key accepted: %s", print);
+	return 0;
+}
+
+/* A key of another type than those known: can some other handshake show a known one? */
+static int other_type(struct session *s, bool searched, const void *blob, size_t len, struct dt_err *err)
+{
+	struct strs known = { 0 };
+	size_t verify = 0;
+	bool ca = false;
+	int r;
+
+	if (known_hosts_types(s->t->known_hosts, s->t->known_as, true, &known, &ca) != 0)
+		return err_nomem(err);
+	for (size_t i = 0; i < known.n; i++)
+		verify += can_verify(known.v[i]);
+	if (verify && !searched && known_hosts_hashed(s->t->known_hosts))
+		r = 1;
+	else if (verify < known.n || ca)
+		r = err_set(err, ERR_UNSUPPORTED, "host key of a type that libssh2 cannot verify");
+	else
+		r = refuse_unknown(s, blob, len, "known by keys of other types only, not by", err);
+	strs_release(&known);
+	return r;
+}
+
+int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
+{
+	struct lib *l = s->state;
+	const char *where = NULL, *blob;
+	char print[64];
+	size_t len;
+	int type;
+
+	blob = libssh2_session_hostkey(l->session, &len, &type);
+	if (!blob)
+		return lib_error(s, ERR_CONNECT, "host key", err);
+	key_fingerprint(blob, len, print);
+	switch (known_hosts_check(s->t->known_hosts, s->t->known_as, blob, len, &where)) {
+	case HOSTKEY_OK:
+		return 0;
+	case HOSTKEY_UNKNOWN:
+		if (s->env->accept_new)
+			return accept_new(s, blob, len, err);
+		return refuse_unknown(s, blob, len, "unknown key", err);
+	case HOSTKEY_OTHER_TYPE:
+		return other_type(s, searched, blob, len, err);
+	case HOSTKEY_CHANGED:
+		return err_set(err, ERR_HOSTKEY, "KEY CHANGED: the host shows %s, %s has another", print,
+			       where ? where : "known_hosts");
+	case HOSTKEY_REVOKED:
+		return err_set(err, ERR_HOSTKEY, "the key %s is revoked by %s", print, where ? where : "known_hosts");
+	case HOSTKEY_CA:
+		return err_set(err, ERR_UNSUPPORTED, "host certificate");
+	}
+	return err_set(err, ERR_HOSTKEY, "no verdict");
+}

@@ -1,0 +1,569 @@
+/*
+ * openssh - the transport that runs ssh(1), for what libssh2 cannot speak.
+ *
+ * One process runs one command.  The first is a control master on a socket
+ * of ours (ssh_config(5), ControlMaster), so that a second one, to end what
+ * the first runs, needs no login.  ssh's own messages come apart from the
+ * command's stderr, over a FIFO (-E).  That the command began is proved by
+ * the marker that its wrapper writes to stderr; until then all is ssh's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dt/base/quote.h"
+#include "dt/base/util.h"
+#include "dt/ssh/prompt.h"
+#include "dt/ssh/transport.h"
+
+extern char **environ;
+
+#define LOG_KEPT 4096
+#define NEVER "\001never\001"	/* a marker that does not come */
+
+struct child {
+	pid_t pid;
+	int in, out, err, log;
+	bool reaped;
+	int status;		/* of waitpid */
+	struct child *next;
+};
+
+struct openssh {
+	char dir[64];
+	struct child *children;
+	bool told_login;	/* after_login was called */
+};
+
+/* ---- the argument vector ---- */
+
+static int add_option(struct strs *argv, const char *name, const char *value)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 65536);
+	r = buf_addf(&b, "%s=%s", name, value) != 0 || strs_add(argv, "-o") != 0 || strs_add(argv, b.data) != 0 ? -1 : 0;
+	buf_release(&b);
+	return r;
+}
+
+/* What ssh(1) is told about one host of the chain. */
+static int add_common(struct strs *argv, const struct session *s, const struct target *t)
+{
+	char number[24];
+	int r = 0;
+
+	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
+	if (s->env->config_file)
+		r |= strs_add(argv, "-F") | strs_add(argv, s->env->config_file);
+	r |= add_option(argv, "BatchMode", "yes");
+	r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : "yes");
+	r |= add_option(argv, "LogLevel", "ERROR");
+	/* the post-quantum default costs 270 ms; its own later places stay */
+	if (!t->openssh_because || !strstr(t->openssh_because, "KexAlgorithms"))
+		r |= add_option(argv, "KexAlgorithms", "^curve25519-sha256,ecdh-sha2-nistp256");
+	if (t->connect_timeout_ms) {
+		(void)snprintf(number, sizeof(number), "%lld", (long long)(t->connect_timeout_ms + 999) / 1000);
+		r |= add_option(argv, "ConnectTimeout", number);
+	}
+	if (t->told.hostname)
+		r |= add_option(argv, "HostName", t->told.hostname);
+	if (t->told.hostkey_alias)
+		r |= add_option(argv, "HostKeyAlias", t->told.hostkey_alias);
+	if (t->told.known_hosts)
+		r |= add_option(argv, "UserKnownHostsFile", t->told.known_hosts) |
+		     add_option(argv, "GlobalKnownHostsFile", "none");
+	if (t->told.user)
+		r |= add_option(argv, "User", t->told.user);
+	if (t->told.port) {
+		(void)snprintf(number, sizeof(number), "%d", t->told.port);
+		r |= add_option(argv, "Port", number);
+	}
+	for (size_t i = 0; t->told.id_files && t->told.id_files[i]; i++)
+		r |= strs_add(argv, "-i") | strs_add(argv, t->told.id_files[i]);
+	return r;
+}
+
+/* Jump hosts that dt was told of: a ProxyCommand, for -J would not pass on these options. */
+static int add_via(struct strs *argv, const struct session *s, const struct target *t)
+{
+	const struct target *via = t->told.via;
+	struct strs inner = { 0 };
+	struct buf line, escaped;
+	char dest[24];
+	int r = 0;
+
+	if (!via)
+		return 0;
+	buf_init(&line, 65536);
+	buf_init(&escaped, 131072);
+	(void)snprintf(dest, sizeof(dest), "%d", t->port);
+	r |= add_common(&inner, s, via);
+	r |= add_via(&inner, s, via);
+	r |= strs_add(&inner, "-W");
+	r |= buf_addf(&line, "[%s]:%s", t->hostname, dest);
+	r |= strs_add(&inner, line.data);
+	r |= strs_add(&inner, "--") | strs_add(&inner, via->name);
+	buf_clear(&line);
+	r |= buf_adds(&line, "exec ");
+	if (!r)
+		r |= quote_argv(&line, (const char *const *)inner.v, inner.n);
+	for (size_t i = 0; i < line.len; i++) /* TOKENS of ssh_config(5) */
+		r |= line.data[i] == '%' ? buf_adds(&escaped, "%%") : buf_addc(&escaped, line.data[i]);
+	r |= add_option(argv, "ProxyCommand", escaped.data);
+	strs_release(&inner);
+	buf_release(&line);
+	buf_release(&escaped);
+	return r;
+}
+
+static int make_argv(struct strs *argv, const struct session *s, const char *command, const char *fifo)
+{
+	const struct openssh *o = s->state;
+	char path[96];
+	int r = 0;
+
+	r |= add_common(argv, s, s->t);
+	r |= add_via(argv, s, s->t);
+	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
+	r |= add_option(argv, "ControlPath", path);
+	r |= add_option(argv, "ControlMaster", o->children ? "no" : "yes");
+	r |= add_option(argv, "ControlPersist", "no");
+	r |= add_option(argv, "ClearAllForwardings", "yes");
+	r |= add_option(argv, "RemoteCommand", "none");
+	r |= strs_add(argv, "-T") | strs_add(argv, "-x") | strs_add(argv, "-a");
+	r |= strs_add(argv, "-E") | strs_add(argv, fifo);
+	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, command);
+	return r;
+}
+
+/* ---- the process ---- */
+
+static void child_free(struct child *c)
+{
+	int fds[] = { c->in, c->out, c->err, c->log };
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	if (c->pid > 0 && !c->reaped) {
+		(void)kill(-c->pid, SIGKILL);
+		while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+			;
+	}
+	free(c);
+}
+
+static int spawn(struct session *s, const char *command, struct child **out, struct dt_err *err)
+{
+	struct openssh *o = s->state;
+	struct child *c = calloc(1, sizeof(*c));
+	struct strs argv = { 0 };
+	int in[2] = { -1, -1 }, to[2] = { -1, -1 }, er[2] = { -1, -1 }, r;
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	char fifo[96];
+
+	*out = NULL;
+	if (!c)
+		return err_nomem(err);
+	c->in = c->out = c->err = c->log = -1;
+	(void)snprintf(fifo, sizeof(fifo), "%s/log", o->dir);
+	(void)unlink(fifo);
+	if (mkfifo(fifo, 0600) != 0 || (c->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0 ||
+	    pipe2(in, O_CLOEXEC) != 0 || pipe2(to, O_CLOEXEC) != 0 || pipe2(er, O_CLOEXEC) != 0) {
+		r = errno;
+		goto out;
+	}
+	if (make_argv(&argv, s, command, fifo) != 0) {
+		r = ENOMEM;
+		goto out;
+	}
+	/* a group of its own: the terminal's Ctrl-C is dt's to handle */
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&files);
+	posix_spawnattr_init(&attr);
+	posix_spawn_file_actions_adddup2(&files, in[0], 0);
+	posix_spawn_file_actions_adddup2(&files, to[1], 1);
+	posix_spawn_file_actions_adddup2(&files, er[1], 2);
+	posix_spawnattr_setpgroup(&attr, 0);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawnp(&c->pid, argv.v[0], &files, &attr, argv.v, environ);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
+	if (r == 0) {
+		c->in = in[1], in[1] = -1;
+		c->out = to[0], to[0] = -1;
+		c->err = er[0], er[0] = -1;
+		(void)fcntl(c->in, F_SETFL, O_NONBLOCK);
+		(void)fcntl(c->out, F_SETFL, O_NONBLOCK);
+		(void)fcntl(c->err, F_SETFL, O_NONBLOCK);
+		c->next = o->children;
+		o->children = c;
+		*out = c;
+		c = NULL;
+	}
+out:
+	strs_release(&argv);
+	for (int i = 0; i < 2; i++) {
+		if (in[i] >= 0)
+			(void)close(in[i]);
+		if (to[i] >= 0)
+			(void)close(to[i]);
+		if (er[i] >= 0)
+			(void)close(er[i]);
+	}
+	if (c)
+		child_free(c);
+	return r == 0 ? 0 : err_sys(err, ERR_LOCAL, r, "ssh");
+}
+
+/* ---- one command ---- */
+
+struct call {
+	struct session *s;
+	const struct session_exec *req;
+	struct dt_err *err;
+	struct child *c;
+	struct prompt start, prompt;
+	bool begun;		/* the marker came (or there is none) */
+	struct buf in, log;
+	size_t in_done;
+	bool in_open, failed;
+	int asked;
+};
+
+static void told_login(struct session *s)
+{
+	struct openssh *o = s->state;
+
+	if (!o->told_login && s->hooks && s->hooks->after_login)
+		s->hooks->after_login(s->hooks->arg);
+	o->told_login = true;
+}
+
+static void pass_command(void *arg, const char *data, size_t len)
+{
+	struct call *c = arg;
+
+	if (len && c->req->output)
+		c->req->output(c->req->arg, SESSION_STDERR, data, len);
+}
+
+static int feed_prompt(struct call *c, const char *data, size_t len)
+{
+	enum prompt_event e = prompt_feed(&c->prompt, data, len, pass_command, c);
+
+	for (; e != PROMPT_NONE; e = prompt_feed(&c->prompt, "", 0, pass_command, c)) {
+		if (e == PROMPT_READY) {
+			c->in_open = true;
+			continue;
+		}
+		if (!c->req->answer)
+			return err_set(c->err, ERR_AUTH, "sudo asks for a password (-K)");
+		if (++c->asked > 1)
+			return err_set(c->err, ERR_AUTH, "sudo refused the password");
+		if (buf_add(&c->in, secret_bytes(c->req->answer), secret_len(c->req->answer)) != 0 ||
+		    buf_addc(&c->in, '\n') != 0)
+			return err_nomem(c->err);
+	}
+	return 0;
+}
+
+/* stderr before the marker is ssh's own or a banner; behind it, the command's. */
+static void pass_start(void *arg, const char *data, size_t len)
+{
+	struct call *c = arg;
+
+	if (!c->begun)
+		(void)buf_add(&c->log, data, len < LOG_KEPT - c->log.len ? len : LOG_KEPT - c->log.len);
+	else if (len && feed_prompt(c, data, len) != 0)
+		c->failed = true;
+}
+
+static void feed_stderr(struct call *c, const char *data, size_t len)
+{
+	enum prompt_event e;
+
+	if (c->begun) {
+		pass_start(c, data, len);
+		return;
+	}
+	e = prompt_feed(&c->start, data, len, pass_start, c);
+	if (e == PROMPT_READY) {
+		c->begun = true;
+		told_login(c->s);
+		(void)prompt_feed(&c->start, "", 0, pass_start, c);
+	}
+}
+
+static void read_log(struct call *c)
+{
+	char data[1024];
+	ssize_t n;
+
+	while ((n = read(c->c->log, data, sizeof(data))) > 0) {
+		if (c->log.len + (size_t)n > LOG_KEPT)
+			buf_consume(&c->log, c->log.len + (size_t)n - LOG_KEPT);
+		(void)buf_add(&c->log, data, (size_t)n);
+	}
+}
+
+/* Reads what is there; closes *fd at its end. */
+static void read_fd_some(struct call *c, int *fd, int stream)
+{
+	char data[32768];
+	ssize_t n = read(*fd, data, sizeof(data));
+
+	if (n > 0) {
+		if (stream == SESSION_STDERR)
+			feed_stderr(c, data, (size_t)n);
+		else if (c->req->output)
+			c->req->output(c->req->arg, stream, data, (size_t)n);
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		(void)close(*fd);
+		*fd = -1;
+	}
+}
+
+static void write_some(struct call *c)
+{
+	const char *data = c->in.len ? c->in.data : c->req->in + c->in_done;
+	size_t len = c->in.len ? c->in.len : c->in_open ? c->req->in_len - c->in_done : 0;
+	ssize_t n = len ? write(c->c->in, data, len) : 0;
+
+	if (n > 0 && c->in.len) {
+		explicit_bzero(c->in.data, (size_t)n);
+		buf_consume(&c->in, (size_t)n);
+	} else if (n > 0) {
+		c->in_done += (size_t)n;
+	}
+	if ((n < 0 && errno != EAGAIN && errno != EINTR) ||
+	    (!c->in.len && c->in_open && c->in_done == c->req->in_len)) {
+		(void)close(c->c->in);
+		c->c->in = -1;
+	}
+}
+
+static int waited(struct call *c, int r)
+{
+	if (r == 0)
+		return err_set(c->err, ERR_TIMEOUT, c->begun ? "the command did not end in time" : "no login in time");
+	if (!c->begun)
+		return err_set(c->err, ERR_SKIPPED, "interrupted before it began");
+	return err_set(c->err, ERR_KILLED, "interrupted");
+}
+
+/* Until begun, the connect timeout holds too; ssh's own has whole seconds and covers TCP alone. */
+static int64_t deadline_now(const struct call *c, int64_t connect_deadline)
+{
+	return c->begun ? c->req->deadline : deadline_min(c->req->deadline, connect_deadline);
+}
+
+static int pump(struct call *c)
+{
+	int64_t connect = c->s->t->connect_timeout_ms ? now_ms() + c->s->t->connect_timeout_ms : 0;
+	struct child *p = c->c;
+
+	while (p->out >= 0 || p->err >= 0) {
+		bool wants = p->in >= 0 && (c->in.len || c->in_open);
+		struct pollfd fds[] = {
+			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
+			{ p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
+		};
+		int64_t deadline = deadline_now(c, connect);
+		int n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline));
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(c->err, ERR_LOCAL, errno, "poll");
+		if (n > 0 && fds[0].revents)
+			return waited(c, -1);
+		if (n == 0 || (deadline && now_ms() >= deadline))
+			return waited(c, 0);
+		if (n < 0)
+			continue;
+		if (fds[3].revents)
+			read_log(c);
+		if (fds[2].revents)
+			read_fd_some(c, &p->err, SESSION_STDERR);
+		if (fds[1].revents)
+			read_fd_some(c, &p->out, SESSION_STDOUT);
+		if (fds[4].revents)
+			write_some(c);
+		if (c->failed)
+			return -1;
+	}
+	/* it has closed its streams: it is about to end */
+	for (int64_t step = 1;; step = step < 20 ? step * 2 : 20) {
+		pid_t pid = waitpid(p->pid, &p->status, WNOHANG);
+		int64_t deadline = deadline_now(c, connect), soon = now_ms() + step;
+		int r;
+
+		if (pid == p->pid || (pid < 0 && errno != EINTR))
+			break;
+		r = ssh_wait(c->s->env, -1, 0, deadline_min(soon, deadline));
+		if (r < 0 || (deadline && now_ms() >= deadline))
+			return waited(c, r);
+	}
+	p->reaped = true;
+	read_log(c);
+	return 0;
+}
+
+/* ssh's messages (OpenSSH 9.2 sshconnect.c, sshconnect2.c, readconf.c) and what they mean. */
+static const struct { const char *text; enum err_code code; } meanings[] = {
+	{ "IDENTIFICATION HAS CHANGED", ERR_HOSTKEY },
+	{ "Host key verification failed", ERR_HOSTKEY },
+	{ "host key is known for", ERR_HOSTKEY },
+	{ "HOST KEY REVOKED", ERR_HOSTKEY },
+	{ "Permission denied (", ERR_AUTH },
+	{ "Too many authentication failures", ERR_AUTH },
+	{ "Could not resolve hostname", ERR_RESOLVE },
+};
+
+/* The last line with letters in it; that is ssh's reason. */
+static void last_line(struct buf *log, char *out, size_t size)
+{
+	char *end = log->data + log->len, *start;
+
+	*out = '\0';
+	while (end > log->data) {
+		while (end > log->data && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' '))
+			end--;
+		for (start = end; start > log->data && start[-1] != '\n'; start--)
+			;
+		if (end > start && *start != '@') {
+			(void)snprintf(out, size, "%.*s", (int)(end - start), start);
+			return;
+		}
+		end = start;
+	}
+}
+
+/* ssh exited with 255: its own failure. */
+static int failure(struct call *c, bool marked)
+{
+	char line[300];
+
+	last_line(&c->log, line, sizeof(line));
+	if (!marked || !c->begun) {
+		for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+			if (strstr(c->log.data, meanings[i].text)) {
+				/* "user@host: " before it is ssh's */
+				const char *text = meanings[i].code == ERR_AUTH ? strstr(line, "Permission denied") : NULL;
+
+				return err_set(c->err, meanings[i].code, "%s", text ? text : line);
+			}
+	}
+	if (marked && !c->begun)
+		return err_set(c->err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the command began");
+	return err_set(c->err, ERR_LOST, "%s", *line ? line : "ssh ended with 255 and no exit status of the command");
+}
+
+static int openssh_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
+		       struct raw_end *end, struct dt_err *err)
+{
+	struct call c = { .s = s, .req = req, .err = err, .in_open = !req->prompt, .begun = !marker };
+	int r;
+
+	end->status = -1;
+	if (spawn(s, command, &c.c, err) != 0) {
+		told_login(s);
+		return -1;
+	}
+	prompt_init(&c.start, NEVER, marker);
+	prompt_init(&c.prompt, req->prompt, req->ready);
+	buf_init(&c.in, 65536);
+	buf_init(&c.log, 2 * LOG_KEPT);
+	r = pump(&c);
+	told_login(s);
+	if (r == 0) {
+		if (WIFEXITED(c.c->status) && WEXITSTATUS(c.c->status) != 255) {
+			prompt_end(&c.prompt, pass_command, &c);
+			end->status = WEXITSTATUS(c.c->status);
+			if (marker && !c.begun) /* ssh itself never exits so */
+				r = err_set(err, ERR_LOST, "the wrapper did not begin (exit %d)", end->status);
+		} else if (WIFSIGNALED(c.c->status)) {
+			r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(c.c->status));
+		} else {
+			r = failure(&c, marker != NULL);
+		}
+	}
+	prompt_release(&c.start);
+	prompt_release(&c.prompt);
+	if (c.in.len)
+		explicit_bzero(c.in.data, c.in.len);
+	buf_release(&c.in);
+	buf_release(&c.log);
+	return r;
+}
+
+/* ---- the session ---- */
+
+static void openssh_close(struct session *s)
+{
+	struct openssh *o = s->state;
+	char path[96];
+
+	if (!o)
+		return;
+	while (o->children) {
+		struct child *c = o->children;
+
+		o->children = c->next;
+		child_free(c);
+	}
+	told_login(s);
+	(void)snprintf(path, sizeof(path), "%s/log", o->dir);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
+	(void)unlink(path);
+	(void)rmdir(o->dir);
+	free(o);
+	s->state = NULL;
+}
+
+/* ssh(1) connects when it has a command; here only the place for its socket is made. */
+static int openssh_open(struct session *s, int64_t deadline, struct dt_err *err)
+{
+	const char *tmp = getenv("XDG_RUNTIME_DIR");
+	struct openssh *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return err_nomem(err);
+	if (!tmp || *tmp != '/' || strlen(tmp) > 40 || access(tmp, W_OK) != 0)
+		tmp = "/tmp";
+	(void)snprintf(o->dir, sizeof(o->dir), "%s/dt-XXXXXX", tmp);
+	if (!mkdtemp(o->dir)) {
+		free(o);
+		return err_sys(err, ERR_LOCAL, errno, "%s", tmp);
+	}
+	s->state = o;
+	if (s->hooks && s->hooks->before_connect &&
+	    s->hooks->before_connect(s->hooks->arg, s->t->hostname, deadline, err) != 0) {
+		openssh_close(s);
+		return -1;
+	}
+	return 0;
+}
+
+const struct transport_ops transport_openssh = {
+	.name = "openssh",
+	.announce = true,
+	.open = openssh_open,
+	.run = openssh_run,
+	.close = openssh_close,
+};

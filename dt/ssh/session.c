@@ -1,0 +1,216 @@
+/*
+ * session - chooses the transport, proves the end of commands, ends what runs too long.
+ */
+#include "dt/ssh/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dt/base/util.h"
+#include "dt/ssh/transport.h"
+#include "dt/ssh/wrap.h"
+
+/* How long ending a remote process group may take. */
+#define KILL_MS 4000
+
+void session_note(struct session *s, int level, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	if (!s->hooks || !s->hooks->note)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	s->hooks->note(s->hooks->arg, level, text);
+}
+
+int session_waited(int r, const char *what, struct dt_err *err)
+{
+	if (r == 0)
+		return err_set(err, ERR_TIMEOUT, "%s", what);
+	return err_set(err, ERR_SKIPPED, "interrupted before it began");
+}
+
+/* Why the openssh transport must be taken from the start, or NULL. */
+static const char *needs_openssh(const struct session *s)
+{
+	const struct target *t = s->t;
+	size_t usable = 0;
+
+	if (t->openssh_because)
+		return t->openssh_because;
+	if (!t->shell)
+		return "the host has no POSIX shell, and only ssh(1) can tell its exit status";
+	for (const struct target *hop = t->via; hop; hop = hop->via)
+		if (hop->openssh_because)
+			return "a jump host needs ssh(1)";
+	for (size_t i = 0; i < t->id_count; i++)
+		usable += libssh2_can_use(t, t->ids[i]);
+	if (!usable && !s->env->password && (t->id_count || t->ssh_has_more))
+		return "no key here that libssh2 can use";
+	return NULL;
+}
+
+int session_open(const struct ssh_env *env, const struct target *t, const struct session_hooks *hooks,
+		 int64_t deadline, struct session **out, struct dt_err *err)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	const char *why = NULL;
+	int r;
+
+	*out = NULL;
+	if (!s)
+		return err_nomem(err);
+	s->env = env;
+	s->uncancelled = *env;
+	s->uncancelled.cancel_fd = -1;
+	s->t = t;
+	s->hooks = hooks;
+	if (t->connect_timeout_ms)
+		deadline = deadline_min(deadline, now_ms() + t->connect_timeout_ms);
+	s->ops = &transport_libssh2;
+	if (t->transport == TRANSPORT_OPENSSH)
+		why = "transport = openssh";
+	else if (t->transport == TRANSPORT_AUTO)
+		why = needs_openssh(s);
+	if (why) {
+		s->ops = &transport_openssh;
+		(void)snprintf(s->because, sizeof(s->because), "%s", why);
+	}
+	r = s->ops->open(s, deadline, err);
+	if (r != 0 && err->code == ERR_UNSUPPORTED && s->ops == &transport_libssh2) {
+		if (t->transport == TRANSPORT_AUTO) {
+			(void)snprintf(s->because, sizeof(s->because), "%s", err->msg);
+			session_note(s, 1, "libssh2 cannot: %s; trying ssh(1)", err->msg);
+			s->ops = &transport_openssh;
+			r = s->ops->open(s, deadline, err);
+		} else {
+			err->code = ERR_CONNECT;
+		}
+	}
+	if (r != 0) {
+		free(s);
+		return -1;
+	}
+	session_note(s, 1, "connected%s%s by %s%s%s", *s->address ? " to " : "", s->address, s->ops->name,
+		     *s->because ? ": " : "", s->because);
+	*out = s;
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	s->ops->close(s);
+	free(s);
+}
+
+const char *session_address(const struct session *s)
+{
+	return s->address;
+}
+
+const char *session_transport(const struct session *s)
+{
+	return s->ops->name;
+}
+
+const char *session_because(const struct session *s)
+{
+	return *s->because ? s->because : NULL;
+}
+
+static void collect(void *arg, int stream, const char *data, size_t len)
+{
+	if (stream == SESSION_STDOUT)
+		(void)buf_add(arg, data, len);
+}
+
+/* Ends the wrapped command's process group.  Is it known to be gone? */
+static bool end_command(struct session *s, const char *marker, const struct session_exec *req)
+{
+	struct dt_err err = DT_ERR_INIT;
+	struct buf command, answer;
+	struct raw_end end;
+	struct session_exec kill = {
+		.output = collect, .arg = &answer, .deadline = now_ms() + KILL_MS, .become = req->become,
+	};
+	const struct ssh_env *env = s->env;
+	bool gone = false;
+
+	if (req->become) {
+		kill.prompt = req->prompt;
+		kill.ready = req->ready;
+		kill.answer = req->answer;
+	}
+	buf_init(&command, 65536);
+	buf_init(&answer, 4096);
+	s->env = &s->uncancelled;
+	if (wrap_kill(&command, marker, req->become) == 0 &&
+	    s->ops->run(s, command.data, NULL, &kill, &end, &err) == 0)
+		gone = str_ends(answer.data, WRAP_GONE);
+	s->env = env;
+	session_note(s, 1, gone ? "the remote process group has ended" : "cannot confirm that the command ended: %s",
+		     *answer.data ? answer.data : err.msg);
+	buf_release(&command);
+	buf_release(&answer);
+	return gone;
+}
+
+/* What the transport received, as what the command did. */
+static int decode(const struct raw_end *raw, bool wrapped, struct session_exit *end, struct dt_err *err)
+{
+	if (*raw->signal) {
+		if (wrapped && strcmp(raw->signal, "USR2") == 0) {
+			end->status = WRAP_XOR;
+			return 0;
+		}
+		memcpy(end->signal, raw->signal, sizeof(end->signal));
+		end->status = -1;
+		return 0;
+	}
+	if (raw->status < 0)
+		return err_set(err, ERR_LOST, "the channel closed without an exit status");
+	end->status = wrapped ? raw->status ^ WRAP_XOR : raw->status;
+	return 0;
+}
+
+int session_run(struct session *s, const struct session_exec *req, struct session_exit *end,
+		struct dt_err *err)
+{
+	char marker[WRAP_MARKER_SIZE];
+	struct buf command;
+	struct raw_end raw = { -1, "" };
+	int r = -1;
+
+	memset(end, 0, sizeof(*end));
+	end->status = -1;
+	buf_init(&command, 4 << 20);
+	wrap_marker(marker);
+	if (req->wrap ? wrap_command(&command, marker, req->command, s->ops->announce) != 0
+		      : buf_adds(&command, req->command) != 0) {
+		(void)err_set(err, ERR_LOCAL, "the command is too long");
+		goto out;
+	}
+	r = s->ops->run(s, command.data, req->wrap ? marker : NULL, req, &raw, err);
+	if (r == 0)
+		r = decode(&raw, req->wrap, end, err);
+	else if (err->code == ERR_TIMEOUT || err->code == ERR_KILLED || err->code == ERR_AUTH) {
+		bool gone = req->wrap && end_command(s, marker, req);
+
+		if (!gone)
+			(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg),
+				       "; could not confirm that it ended on the host");
+		else if (err->code != ERR_AUTH)
+			(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg),
+				       "; ended on the host");
+	}
+out:
+	buf_release(&command);
+	return r;
+}

@@ -1,0 +1,53 @@
+/*
+ * transport - the inside of a session: one interface, two ways to speak SSH.
+ * For dt/ssh alone; others see session.h.
+ */
+#ifndef DT_SSH_TRANSPORT_H
+#define DT_SSH_TRANSPORT_H
+
+#include "dt/ssh/session.h"
+
+/* How a command ended, as the transport received it. */
+struct raw_end {
+	int status;		/* 0-255, or -1 */
+	char signal[16];	/* "" where none came */
+};
+
+struct transport_ops {
+	const char *name;
+	bool announce;	/* the wrapper writes its marker to stderr when it begins */
+	/* As session_open; ERR_UNSUPPORTED: the other transport may do better. */
+	int (*open)(struct session *s, int64_t deadline, struct dt_err *err);
+	/*
+	 * Runs command (already wrapped; marker is then what its wrapper has
+	 * as $0, else NULL) with the rest of req.  0 and *end; or ERR_CONNECT (not begun), ERR_LOST, ERR_AUTH (sudo), ERR_TIMEOUT,
+	 * ERR_KILLED: in the last three the command may still run, its
+	 * channel stays open, and another run may follow to end it.
+	 */
+	int (*run)(struct session *s, const char *command, const char *marker, const struct session_exec *req,
+		   struct raw_end *end, struct dt_err *err);
+	/* Frees state; must not block. */
+	void (*close)(struct session *s);
+};
+
+extern const struct transport_ops transport_libssh2, transport_openssh;
+
+struct session {
+	const struct transport_ops *ops;
+	const struct ssh_env *env;
+	struct ssh_env uncancelled;	/* env without its cancel descriptor, for ending commands */
+	const struct target *t;
+	const struct session_hooks *hooks;
+	char address[64];
+	char because[480];	/* why this transport was taken, or "" */
+	void *state;		/* of the transport */
+};
+
+void session_note(struct session *s, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* err for a wait that ended with 0 (deadline) or -1 (cancel) before anything began. */
+int session_waited(int r, const char *what, struct dt_err *err);
+
+/* libssh2's library can log in with this identity. */
+bool libssh2_can_use(const struct target *t, const struct identity *id);
+
+#endif

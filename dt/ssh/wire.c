@@ -1,0 +1,135 @@
+#include "dt/ssh/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define QUEUE_HIGH 65536
+#define QUEUE_MAX (4 << 20)
+
+void wire_init(struct wire *w, int fd)
+{
+	memset(w, 0, sizeof(*w));
+	w->fd = fd;
+	buf_init(&w->queue, QUEUE_MAX);
+}
+
+void wire_release(struct wire *w)
+{
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	w->fd = -1;
+	buf_release(&w->queue);
+}
+
+void wire_flush(struct wire *w)
+{
+	size_t done = 0;
+
+	while (done < w->queue.len && !w->error) {
+		ssize_t n = send(w->fd, w->queue.data + done, w->queue.len - done, MSG_NOSIGNAL);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno == EAGAIN)
+			break;
+		else if (errno != EINTR)
+			w->error = errno;
+	}
+	if (done)
+		buf_consume(&w->queue, done);
+}
+
+bool wire_full(const struct wire *w)
+{
+	return w->queue.len >= QUEUE_HIGH;
+}
+
+/* libssh2.h: both return bytes moved, or a negative errno. */
+static ssize_t on_send(libssh2_socket_t fd, const void *data, size_t len, int flags, void **abstract)
+{
+	struct wire *w = *abstract;
+	ssize_t n = 0;
+
+	(void)flags;
+	if (w->dead || w->error)
+		return -EPIPE;
+	if (!w->queue.len) {
+		do
+			n = send(fd, data, len, MSG_NOSIGNAL);
+		while (n < 0 && errno == EINTR);
+		if (n < 0) {
+			if (errno != EAGAIN) {
+				w->error = errno;
+				return -w->error;
+			}
+			n = 0;
+		}
+	}
+	if ((size_t)n < len && buf_add(&w->queue, (const char *)data + n, len - (size_t)n) != 0) {
+		w->error = ENOBUFS;
+		return -ENOBUFS;
+	}
+	return (ssize_t)len;
+}
+
+static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, void **abstract)
+{
+	struct wire *w = *abstract;
+	ssize_t n;
+
+	(void)flags;
+	if (w->dead)
+		return -EPIPE;
+	if (w->eof || w->error)
+		return -EAGAIN;
+	do
+		n = recv(fd, data, len, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return n;
+	if (n == 0)
+		w->eof = true;
+	else if (errno != EAGAIN)
+		w->error = errno;
+	return -EAGAIN;
+}
+
+void wire_attach(struct wire *w, LIBSSH2_SESSION *session)
+{
+	ssize_t (*snd)(libssh2_socket_t, const void *, size_t, int, void **) = on_send;
+	ssize_t (*rcv)(libssh2_socket_t, void *, size_t, int, void **) = on_recv;
+	void *p;
+
+	*libssh2_session_abstract(session) = w;
+	/* libssh2's API carries function pointers as void * */
+	memcpy(&p, &snd, sizeof(p));
+	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_SEND, p);
+	memcpy(&p, &rcv, sizeof(p));
+	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_RECV, p);
+}
+
+int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline)
+{
+	short events = POLLIN;
+	int r;
+
+	wire_flush(w);
+	if (w->eof || w->error)
+		return -2;
+	if (w->queue.len)
+		events |= POLLOUT;
+	r = ssh_wait(env, w->fd, events, deadline);
+	if (r > 0 && (r & POLLOUT))
+		wire_flush(w);
+	return r > 0 ? 1 : r;
+}
+
+const char *wire_reason(const struct wire *w, char *out, size_t size)
+{
+	if (w->error)
+		return strerror_r(w->error, out, size);
+	return w->eof ? "connection closed by the host" : "protocol error";
+}

@@ -1,0 +1,46 @@
+/*
+ * wire - the bytes between libssh2 and a socket, through callbacks of our own.
+ *
+ * A packet that the socket does not take at once is queued here, so that
+ * libssh2 never sees a partial send (it stalls or fails on one).  An end of
+ * file is told to libssh2 as "nothing yet", so that it does not drop data
+ * that came with it; the flag says so to us.
+ */
+#ifndef DT_SSH_WIRE_H
+#define DT_SSH_WIRE_H
+
+#include <libssh2.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dt/base/buf.h"
+#include "dt/ssh/env.h"
+
+struct wire {
+	int fd;
+	struct buf queue;	/* sent by libssh2, not yet taken by the socket */
+	bool eof;		/* the peer has closed its side */
+	int error;		/* errno of a failed send or receive, else 0 */
+	bool dead;		/* tear-down: every call fails at once */
+	const struct secret *secret; /* for a keyboard-interactive prompt, while one may come */
+};
+
+void wire_init(struct wire *w, int fd);
+/* Closes the descriptor, drops what is queued. */
+void wire_release(struct wire *w);
+/* Installs the callbacks; session's abstract must be the wire. */
+void wire_attach(struct wire *w, LIBSSH2_SESSION *session);
+/* Sends what is queued as far as the socket takes it. */
+void wire_flush(struct wire *w);
+/* Is so much queued that no more should be produced? */
+bool wire_full(const struct wire *w);
+/*
+ * Waits until something can go on.  1: try again, 0: the deadline passed,
+ * -1: cancelled, -2: the connection has ended (eof or error) and nothing is
+ * left to read.
+ */
+int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline);
+/* Why it ended: "connection closed by the host", or errno's text. */
+const char *wire_reason(const struct wire *w, char *buf, size_t size);
+
+#endif
