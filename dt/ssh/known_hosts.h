@@ -32,15 +32,21 @@ enum hostkey_verdict {
 	HOSTKEY_CHANGED,	/* a line for this name and key type holds another key */
 	HOSTKEY_OTHER_TYPE,	/* lines for this name, none of this key type */
 	HOSTKEY_REVOKED,
-	HOSTKEY_CA		/* not known by itself; a @cert-authority line is for this name */
+	HOSTKEY_CA		/* not known by itself; a @cert-authority line is for this name: only ssh(1) can judge */
 };
 
-/* The name as known_hosts has it: host, or [host]:port where port is not 22; lower case. */
+/*
+ * The name as known_hosts has it: host, or [host]:port where port is not 22
+ * (nor 0); lower case.  "" where it does not fit, which is no host's name.
+ */
 void known_hosts_name(const char *host, int port, char *out, size_t size);
 
 /*
  * Judges the key that a host (name as from known_hosts_name, or its
- * HostKeyAlias) offered.  *where (may be NULL) is "PATH:LINE" of the line
+ * HostKeyAlias) offered, as ssh with StrictHostKeyChecking=yes does: it
+ * accepts where this is HOSTKEY_OK.  So a key that is known for host is
+ * right for [host]:port too where no line is for that.  A revocation counts
+ * before all else.  *where (may be NULL) is "PATH:LINE" of the line
  * that decided, or NULL; it lives as long as kh.
  */
 enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, const void *blob,
@@ -48,7 +54,7 @@ enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char 
 
 /*
  * The key types of plain (unhashed) lines for a name, in file order, without
- * doubles; with hashed set, hashed lines are searched too (slow: an HMAC a
+ * doubles or revoked keys; with hashed set, hashed lines are searched too (slow: an HMAC a
  * line).  *ca tells whether a @cert-authority line is for it.  0, or -1: memory.
  */
 int known_hosts_types(const struct known_hosts *kh, const char *name, bool hashed, struct strs *types,
@@ -61,7 +67,11 @@ bool known_hosts_hashed(const struct known_hosts *kh);
  * under a lock, by writing a new file beside it and renaming; hashed where
  * the file has hashed lines (or hash is set).  A name and key that is there
  * already is not added again.  With replace, lines of that plain or hashed
- * name (keys that changed) are dropped first.  0, or -1.
+ * name (keys that changed) are dropped first; marked lines and those with
+ * wildcards stay.  All other bytes, owner and mode stay as they are; symbolic
+ * links are followed.  Waits up to 10 s for another dt.
+ * 0, or -1: ERR_USAGE (cannot be opened, a name or key that no line can
+ * hold), ERR_FAIL (disk, lock).
  */
 struct known_host_line {
 	const char *name;	/* as from known_hosts_name */
