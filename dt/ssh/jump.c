@@ -318,22 +318,21 @@ static void lane_main(void *arg)
 		l->s = NULL;
 		(void)err_set(&l->failed, ERR_UNSUPPORTED, "it needs ssh(1)");
 	}
-	while (!l->stopped) {
-		if (!l->s)
-			err_prefix(&l->failed, "jump host %s", j->t->name);
-		if (!guard_call(pump_guarded, l)) {
-			struct lib *lib = l->s->state;
+	if (!l->s)
+		err_prefix(&l->failed, "jump host %s", j->t->name);
+	if (!l->stopped && !guard_call(pump_guarded, l)) {
+		struct lib *lib = l->s->state;
 
-			guard_abandon(lib->session);
-			lib->session = NULL;
-		}
-		/* the connection has ended; from here on requests are refused */
-		(void)err_set(&l->failed, ERR_CONNECT, "the connection to it was lost");
-		drop_links(l);
-		session_close(l->s);
-		l->s = NULL;
+		guard_abandon(lib->session);
+		lib->session = NULL;
 	}
+	/* the next request starts another lane */
+	if (l->s)
+		(void)err_set(&l->failed, ERR_CONNECT, "jump host %s: the connection to it was lost", j->t->name);
+	drop_links(l);
+	session_close(l->s);
 	free(l);
+	atomic_fetch_sub(&j->started, 1);
 	(void)!write(j->gone[1], "x", 1);
 }
 

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,27 +17,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dt/base/child.h"
 #include "dt/base/quote.h"
 #include "dt/base/util.h"
 #include "dt/ssh/prompt.h"
 #include "dt/ssh/transport.h"
 
-extern char **environ;
-
 #define LOG_KEPT 4096
 #define NEVER "\001never\001"	/* a marker that does not come */
 
-struct child {
-	pid_t pid;
-	int in, out, err, log;
-	bool reaped;
-	int status;		/* of waitpid */
-	struct child *next;
+struct process {
+	struct child child;
+	int log;		/* the FIFO for ssh's own messages */
+	struct process *next;
 };
 
 struct openssh {
 	char dir[64];
-	struct child *children;
+	struct process *processes;
 	bool told_login;	/* after_login was called */
 };
 
@@ -136,7 +131,7 @@ static int make_argv(struct strs *argv, const struct session *s, const char *com
 	r |= add_via(argv, s, s->t);
 	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
 	r |= add_option(argv, "ControlPath", path);
-	r |= add_option(argv, "ControlMaster", o->children ? "no" : "yes");
+	r |= add_option(argv, "ControlMaster", o->processes ? "no" : "yes");
 	r |= add_option(argv, "ControlPersist", "no");
 	r |= add_option(argv, "ClearAllForwardings", "yes");
 	r |= add_option(argv, "RemoteCommand", "none");
@@ -148,87 +143,43 @@ static int make_argv(struct strs *argv, const struct session *s, const char *com
 
 /* ---- the process ---- */
 
-static void child_free(struct child *c)
+static void process_free(struct process *p)
 {
-	int fds[] = { c->in, c->out, c->err, c->log };
-
-	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-		if (fds[i] >= 0)
-			(void)close(fds[i]);
-	if (c->pid > 0 && !c->reaped) {
-		(void)kill(-c->pid, SIGKILL);
-		while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
-			;
-	}
-	free(c);
+	child_end(&p->child);
+	child_close(&p->log);
+	free(p);
 }
 
-static int spawn(struct session *s, const char *command, struct child **out, struct dt_err *err)
+static int start_process(struct session *s, const char *command, struct process **out, struct dt_err *err)
 {
 	struct openssh *o = s->state;
-	struct child *c = calloc(1, sizeof(*c));
+	struct process *p = calloc(1, sizeof(*p));
 	struct strs argv = { 0 };
-	int in[2] = { -1, -1 }, to[2] = { -1, -1 }, er[2] = { -1, -1 }, r;
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
 	char fifo[96];
+	int r = -1;
 
 	*out = NULL;
-	if (!c)
+	if (!p)
 		return err_nomem(err);
-	c->in = c->out = c->err = c->log = -1;
 	(void)snprintf(fifo, sizeof(fifo), "%s/log", o->dir);
 	(void)unlink(fifo);
-	if (mkfifo(fifo, 0600) != 0 || (c->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0 ||
-	    pipe2(in, O_CLOEXEC) != 0 || pipe2(to, O_CLOEXEC) != 0 || pipe2(er, O_CLOEXEC) != 0) {
-		r = errno;
-		goto out;
-	}
-	if (make_argv(&argv, s, command, fifo) != 0) {
-		r = ENOMEM;
-		goto out;
-	}
-	/* a group of its own: the terminal's Ctrl-C is dt's to handle */
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attr);
-	posix_spawn_file_actions_adddup2(&files, in[0], 0);
-	posix_spawn_file_actions_adddup2(&files, to[1], 1);
-	posix_spawn_file_actions_adddup2(&files, er[1], 2);
-	posix_spawnattr_setpgroup(&attr, 0);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawnp(&c->pid, argv.v[0], &files, &attr, argv.v, environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&files);
-	if (r == 0) {
-		c->in = in[1], in[1] = -1;
-		c->out = to[0], to[0] = -1;
-		c->err = er[0], er[0] = -1;
-		(void)fcntl(c->in, F_SETFL, O_NONBLOCK);
-		(void)fcntl(c->out, F_SETFL, O_NONBLOCK);
-		(void)fcntl(c->err, F_SETFL, O_NONBLOCK);
-		c->next = o->children;
-		o->children = c;
-		*out = c;
-		c = NULL;
-	}
-out:
+	p->child.in = p->child.out = p->child.err = -1;
+	p->log = -1;
+	if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
+		(void)err_sys(err, ERR_LOCAL, errno, "%s", fifo);
+	else if (make_argv(&argv, s, command, fifo) != 0)
+		(void)err_nomem(err);
+	else
+		r = child_start(&p->child, argv.v, NULL, err);
 	strs_release(&argv);
-	for (int i = 0; i < 2; i++) {
-		if (in[i] >= 0)
-			(void)close(in[i]);
-		if (to[i] >= 0)
-			(void)close(to[i]);
-		if (er[i] >= 0)
-			(void)close(er[i]);
+	if (r != 0) {
+		process_free(p);
+		return -1;
 	}
-	if (c)
-		child_free(c);
-	return r == 0 ? 0 : err_sys(err, ERR_LOCAL, r, "ssh");
+	p->next = o->processes;
+	o->processes = p;
+	*out = p;
+	return 0;
 }
 
 /* ---- one command ---- */
@@ -237,7 +188,7 @@ struct call {
 	struct session *s;
 	const struct session_exec *req;
 	struct dt_err *err;
-	struct child *c;
+	struct process *p;
 	struct prompt start, prompt;
 	bool begun;		/* the marker came (or there is none) */
 	struct buf in, log;
@@ -315,7 +266,7 @@ static void read_log(struct call *c)
 	char data[1024];
 	ssize_t n;
 
-	while ((n = read(c->c->log, data, sizeof(data))) > 0) {
+	while ((n = read(c->p->log, data, sizeof(data))) > 0) {
 		if (c->log.len + (size_t)n > LOG_KEPT)
 			buf_consume(&c->log, c->log.len + (size_t)n - LOG_KEPT);
 		(void)buf_add(&c->log, data, (size_t)n);
@@ -334,8 +285,7 @@ static void read_fd_some(struct call *c, int *fd, int stream)
 		else if (c->req->output)
 			c->req->output(c->req->arg, stream, data, (size_t)n);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		(void)close(*fd);
-		*fd = -1;
+		child_close(fd);
 	}
 }
 
@@ -343,7 +293,7 @@ static void write_some(struct call *c)
 {
 	const char *data = c->in.len ? c->in.data : c->req->in + c->in_done;
 	size_t len = c->in.len ? c->in.len : c->in_open ? c->req->in_len - c->in_done : 0;
-	ssize_t n = len ? write(c->c->in, data, len) : 0;
+	ssize_t n = len ? write(c->p->child.in, data, len) : 0;
 
 	if (n > 0 && c->in.len) {
 		explicit_bzero(c->in.data, (size_t)n);
@@ -353,8 +303,7 @@ static void write_some(struct call *c)
 	}
 	if ((n < 0 && errno != EAGAIN && errno != EINTR) ||
 	    (!c->in.len && c->in_open && c->in_done == c->req->in_len)) {
-		(void)close(c->c->in);
-		c->c->in = -1;
+		child_close(&c->p->child.in);
 	}
 }
 
@@ -376,13 +325,13 @@ static int64_t deadline_now(const struct call *c, int64_t connect_deadline)
 static int pump(struct call *c)
 {
 	int64_t connect = c->s->t->connect_timeout_ms ? now_ms() + c->s->t->connect_timeout_ms : 0;
-	struct child *p = c->c;
+	struct child *p = &c->p->child;
 
 	while (p->out >= 0 || p->err >= 0) {
 		bool wants = p->in >= 0 && (c->in.len || c->in_open);
 		struct pollfd fds[] = {
 			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
-			{ p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
+			{ c->p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
 		};
 		int64_t deadline = deadline_now(c, connect);
 		int n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline));
@@ -407,18 +356,13 @@ static int pump(struct call *c)
 			return -1;
 	}
 	/* it has closed its streams: it is about to end */
-	for (int64_t step = 1;; step = step < 20 ? step * 2 : 20) {
-		pid_t pid = waitpid(p->pid, &p->status, WNOHANG);
-		int64_t deadline = deadline_now(c, connect), soon = now_ms() + step;
-		int r;
+	for (int64_t step = 1; !child_ended(p); step = step < 20 ? step * 2 : 20) {
+		int64_t deadline = deadline_now(c, connect);
+		int r = ssh_wait(c->s->env, -1, 0, deadline_min(now_ms() + step, deadline));
 
-		if (pid == p->pid || (pid < 0 && errno != EINTR))
-			break;
-		r = ssh_wait(c->s->env, -1, 0, deadline_min(soon, deadline));
 		if (r < 0 || (deadline && now_ms() >= deadline))
 			return waited(c, r);
 	}
-	p->reaped = true;
 	read_log(c);
 	return 0;
 }
@@ -477,10 +421,10 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		       struct raw_end *end, struct dt_err *err)
 {
 	struct call c = { .s = s, .req = req, .err = err, .in_open = !req->prompt, .begun = !marker };
-	int r;
+	int status, r;
 
 	end->status = -1;
-	if (spawn(s, command, &c.c, err) != 0) {
+	if (start_process(s, command, &c.p, err) != 0) {
 		told_login(s);
 		return -1;
 	}
@@ -490,14 +434,15 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	buf_init(&c.log, 2 * LOG_KEPT);
 	r = pump(&c);
 	told_login(s);
+	status = c.p->child.status;
 	if (r == 0) {
-		if (WIFEXITED(c.c->status) && WEXITSTATUS(c.c->status) != 255) {
+		if (WIFEXITED(status) && WEXITSTATUS(status) != 255) {
 			prompt_end(&c.prompt, pass_command, &c);
-			end->status = WEXITSTATUS(c.c->status);
+			end->status = WEXITSTATUS(status);
 			if (marker && !c.begun) /* ssh itself never exits so */
 				r = err_set(err, ERR_LOST, "the wrapper did not begin (exit %d)", end->status);
-		} else if (WIFSIGNALED(c.c->status)) {
-			r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(c.c->status));
+		} else if (WIFSIGNALED(status)) {
+			r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
 		} else {
 			r = failure(&c, marker != NULL);
 		}
@@ -520,11 +465,11 @@ static void openssh_close(struct session *s)
 
 	if (!o)
 		return;
-	while (o->children) {
-		struct child *c = o->children;
+	while (o->processes) {
+		struct process *p = o->processes;
 
-		o->children = c->next;
-		child_free(c);
+		o->processes = p->next;
+		process_free(p);
 	}
 	told_login(s);
 	(void)snprintf(path, sizeof(path), "%s/log", o->dir);

@@ -1,0 +1,83 @@
+#include "dt/base/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+void child_close(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+int child_start(struct child *c, char *const *argv, char *const *env, struct dt_err *err)
+{
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, *ours[3] = { &c->in, &c->out, &c->err }, r = 0;
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+
+	memset(c, 0, sizeof(*c));
+	c->in = c->out = c->err = -1;
+	for (int i = 0; i < 3; i++)
+		if (pipe2(pipes[i], O_CLOEXEC) != 0) {
+			r = errno;
+			goto out;
+		}
+	sigemptyset(&none);
+	sigfillset(&all);
+	(void)posix_spawn_file_actions_init(&files);
+	(void)posix_spawnattr_init(&attr);
+	for (int i = 0; i < 3; i++)
+		(void)posix_spawn_file_actions_adddup2(&files, pipes[i][i ? 1 : 0], i);
+	/* a group of its own: the terminal's Ctrl-C is dt's to handle */
+	(void)posix_spawnattr_setpgroup(&attr, 0);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawnp(&c->pid, argv[0], &files, &attr, argv, env ? env : environ);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&files);
+	if (r != 0) {
+		c->pid = 0;
+		goto out;
+	}
+	for (int i = 0; i < 3; i++) {
+		*ours[i] = pipes[i][i ? 0 : 1];
+		pipes[i][i ? 0 : 1] = -1;
+		(void)fcntl(*ours[i], F_SETFL, O_NONBLOCK);
+	}
+out:
+	for (int i = 0; i < 3; i++) {
+		child_close(&pipes[i][0]);
+		child_close(&pipes[i][1]);
+	}
+	return r == 0 ? 0 : err_sys(err, ERR_LOCAL, r, "%s", argv[0]);
+}
+
+bool child_ended(struct child *c)
+{
+	if (c->pid > 0 && !c->reaped && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
+		c->reaped = true;
+	return c->pid <= 0 || c->reaped;
+}
+
+void child_end(struct child *c)
+{
+	child_close(&c->in);
+	child_close(&c->out);
+	child_close(&c->err);
+	if (!child_ended(c)) {
+		(void)kill(-c->pid, SIGKILL);
+		while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+			;
+		c->reaped = true;
+	}
+}

@@ -1,0 +1,152 @@
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dt/run/pool.h"
+
+#define BUCKETS 1024	/* a power of two */
+
+struct turn {
+	char *key;
+	unsigned held, waiting;
+	struct turn *next;
+};
+
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	unsigned limit;
+	bool cancelled;
+	struct turn *turns[BUCKETS];
+};
+
+struct gate *gate_new(unsigned limit)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+	pthread_condattr_t attr;
+
+	if (!g)
+		return NULL;
+	(void)pthread_mutex_init(&g->lock, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&g->freed, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	g->limit = limit;
+	return g;
+}
+
+void gate_free(struct gate *g)
+{
+	if (!g)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++)
+		while (g->turns[i]) {
+			struct turn *t = g->turns[i];
+
+			g->turns[i] = t->next;
+			free(t->key);
+			free(t);
+		}
+	(void)pthread_cond_destroy(&g->freed);
+	(void)pthread_mutex_destroy(&g->lock);
+	free(g);
+}
+
+/* FNV-1a */
+static struct turn **bucket(struct gate *g, const char *key)
+{
+	uint32_t h = 2166136261U;
+
+	for (; *key; key++)
+		h = (h ^ (unsigned char)*key) * 16777619U;
+	return &g->turns[h & (BUCKETS - 1)];
+}
+
+static struct turn *find(struct gate *g, const char *key, bool make)
+{
+	struct turn **b = bucket(g, key), *t;
+
+	for (t = *b; t; t = t->next)
+		if (strcmp(t->key, key) == 0)
+			return t;
+	if (!make)
+		return NULL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	t->key = strdup(key);
+	if (!t->key) {
+		free(t);
+		return NULL;
+	}
+	t->next = *b;
+	*b = t;
+	return t;
+}
+
+static void drop_unused(struct gate *g, struct turn *t)
+{
+	struct turn **at = bucket(g, t->key);
+
+	if (t->held || t->waiting)
+		return;
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	free(t->key);
+	free(t);
+}
+
+int gate_enter(struct gate *g, const char *key, int64_t deadline, struct dt_err *err)
+{
+	struct timespec until = { .tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000 };
+	struct turn *t;
+	int r = 0, timed = 0;
+
+	(void)pthread_mutex_lock(&g->lock);
+	t = find(g, key, true);
+	if (!t) {
+		(void)pthread_mutex_unlock(&g->lock);
+		return err_nomem(err);
+	}
+	t->waiting++;
+	while (t->held >= g->limit && !g->cancelled && !timed)
+		timed = deadline ? pthread_cond_timedwait(&g->freed, &g->lock, &until)
+				 : pthread_cond_wait(&g->freed, &g->lock);
+	t->waiting--;
+	if (g->cancelled)
+		r = err_set(err, ERR_SKIPPED, "interrupted before it began");
+	else if (t->held >= g->limit)
+		r = err_set(err, ERR_TIMEOUT, "no turn to log in at %s", key);
+	else
+		t->held++;
+	drop_unused(g, t);
+	(void)pthread_mutex_unlock(&g->lock);
+	return r;
+}
+
+void gate_leave(struct gate *g, const char *key)
+{
+	struct turn *t;
+
+	(void)pthread_mutex_lock(&g->lock);
+	t = find(g, key, false);
+	if (t && t->held) {
+		t->held--;
+		if (t->waiting)
+			(void)pthread_cond_broadcast(&g->freed);
+		drop_unused(g, t);
+	}
+	(void)pthread_mutex_unlock(&g->lock);
+}
+
+void gate_cancel(struct gate *g)
+{
+	(void)pthread_mutex_lock(&g->lock);
+	g->cancelled = true;
+	(void)pthread_cond_broadcast(&g->freed);
+	(void)pthread_mutex_unlock(&g->lock);
+}
