@@ -1,5 +1,6 @@
 #include "dt/base/buf.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,17 +30,20 @@ void buf_clear(struct buf *b)
 
 char *buf_reserve(struct buf *b, size_t len)
 {
-	size_t cap;
+	size_t cap, need;
 	char *data;
 
 	if (len > b->max || b->len > b->max - len)
 		return NULL;
-	if (b->len + len < b->cap)
+	need = b->len + len;
+	if (need < b->cap)
 		return b->data + b->len;
+	if (need >= SIZE_MAX / 2)	/* no allocation is that large; and cap cannot overflow */
+		return NULL;
 	cap = b->cap ? b->cap : 64;
-	while (cap <= b->len + len)
+	while (cap <= need)
 		cap += cap / 2;
-	if (cap > b->max + 1)
+	if (cap - 1 > b->max)
 		cap = b->max + 1;
 	data = realloc(b->cap ? b->data : NULL, cap);
 	if (!data)
