@@ -69,7 +69,7 @@ static int start(pthread_t *thread, void *(*fn)(void *), void *arg, bool detache
 
 	if (r)
 		return r;
-	(void)pthread_attr_setstacksize(&attr, STACK_SIZE < PTHREAD_STACK_MIN ? PTHREAD_STACK_MIN : STACK_SIZE);
+	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
 	if (detached)
 		(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	r = pthread_create(thread, &attr, fn, arg);

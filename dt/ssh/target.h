@@ -41,7 +41,8 @@ struct target {
 	} told;
 	const char *first_known_hosts;	/* where --accept-new and dt trust write */
 	const struct target *via;	/* the last jump host before it, or NULL */
-	struct jump *jump;		/* the running pump of via, or NULL */
+	struct jump *jump;	/* how via is reached: its pump, or NULL */
+	struct jump *pump;	/* of a jump host: its own */
 	bool shell;		/* the host has a POSIX sh (false: commands are not wrapped) */
 	enum transport transport;
 	const char *openssh_because;	/* why ssh(1) is needed, where known beforehand; or NULL */

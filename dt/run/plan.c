@@ -1,0 +1,428 @@
+/*
+ * plan - the settings of each host, put together by precedence.
+ */
+#include "dt/run/plan.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dt/base/util.h"
+#include "dt/run/plan_sets.h"
+#include "dt/ssh/jump.h"
+
+#define CONNECT_TIMEOUT_MS 10000
+#define JUMPS_MAX 8
+
+/* One jump host as it was named, "[user@]host[:port]"; shared by all hosts behind it. */
+struct hop {
+	char *spec;
+	struct target target;
+	struct hop *next;
+};
+
+struct plan {
+	const struct plan_options *opt;
+	struct inventory *inv;
+	const struct hostset *hosts;
+	const struct ssh_env *env;
+	struct ssh_config *config;
+	struct plan_sets *sets;
+	struct target *targets;
+	size_t n;
+	struct hop *hops;	/* the last made first: inner before outer */
+	struct strs kept;	/* strings that targets point to */
+	char *login;		/* the local user's name */
+	bool other_home;	/* $HOME is not what ssh(1) takes: it is told files explicitly */
+};
+
+/* Where a host's settings are being put together. */
+struct draft {
+	struct plan *p;
+	const struct host *host;	/* NULL never */
+	const char *user;	/* of a jump host's spec, or the command line */
+	int port;
+	bool jump_host;		/* -u, --port, -J are not for it */
+	int depth;
+	struct ssh_host_config ssh;
+	struct target *t;
+	plan_explain_fn *explain;
+	void *arg;
+	struct dt_err *err;
+};
+
+/* A copy that lives as long as the plan; the last one again where it is the same. */
+static const char *keep(struct plan *p, const char *s)
+{
+	if (p->kept.n && strcmp(p->kept.v[p->kept.n - 1], s) == 0)
+		return p->kept.v[p->kept.n - 1];
+	return strs_add(&p->kept, s) == 0 ? p->kept.v[p->kept.n - 1] : NULL;
+}
+
+static void tell(struct draft *d, const char *key, const char *value, const char *origin)
+{
+	if (d->explain)
+		d->explain(d->arg, key, value ? value : "", origin ? origin : "");
+}
+
+/* Command line, inventory, ssh_config, built-in.  *dt says whether one of the first two. */
+static const char *choose(struct draft *d, const char *key, const char *cli, const struct ssh_value *ssh,
+			  const char *builtin, bool *dt)
+{
+	const char *origin = NULL, *v = cli;
+
+	*dt = true;
+	if (v) {
+		origin = d->jump_host ? "jump host" : "command line";
+	} else if ((v = inventory_setting(d->p->inv, d->host, key, &origin)) == NULL) {
+		*dt = false;
+		if (ssh && ssh->value) {
+			v = ssh->value;
+			origin = ssh->where;
+		} else {
+			v = builtin;
+			origin = "built-in";
+		}
+	}
+	if (v)
+		tell(d, key, v, origin);
+	return v;
+}
+
+static int choose_login(struct draft *d)
+{
+	struct target *t = d->t;
+	char number[24] = "";
+	const char *v;
+	long long n;
+	bool dt;
+
+	v = choose(d, "user", d->user, &d->ssh.user, d->p->login, &dt);
+	if (!v || !*v)
+		return err_set(d->err, ERR_USAGE, "host %s: no user name: use -u", d->host->pub.name);
+	if (user_name_fault(v))
+		return err_set(d->err, ERR_USAGE, "host %s: user name \"%s\" %s", d->host->pub.name, v,
+			       user_name_fault(v));
+	t->user = keep(d->p, v);
+	t->told.user = dt ? t->user : NULL;
+	if (d->port)
+		(void)snprintf(number, sizeof(number), "%d", d->port);
+	v = choose(d, "port", d->port ? number : NULL, &d->ssh.port, "22", &dt);
+	if (parse_int(v, 1, 65535, &n) != 0)
+		return err_set(d->err, ERR_USAGE, "host %s: port \"%s\" is no port", d->host->pub.name, v);
+	t->port = (int)n;
+	t->told.port = dt ? t->port : 0;
+	return t->user ? 0 : err_nomem(d->err);
+}
+
+static int choose_name(struct draft *d)
+{
+	struct target *t = d->t;
+	struct ssh_value hostname = { d->ssh.hostname_expanded, d->ssh.hostname.where };
+	const char *v;
+	char known[300];
+	bool dt;
+
+	t->name = d->host->pub.name;
+	v = choose(d, "address", NULL, &hostname, t->name, &dt);
+	if (host_name_fault(v))
+		return err_set(d->err, ERR_USAGE, "host %s: address \"%s\" %s", t->name, v, host_name_fault(v));
+	t->hostname = keep(d->p, v);
+	t->told.hostname = dt ? t->hostname : NULL;
+	v = choose(d, "hostkey_alias", NULL, &d->ssh.hostkeyalias, NULL, &dt);
+	if (v) {
+		t->known_as = keep(d->p, v);
+		t->told.hostkey_alias = dt ? t->known_as : NULL;
+	} else {
+		known_hosts_name(t->hostname, t->port, known, sizeof(known));
+		t->known_as = keep(d->p, known);
+	}
+	return t->hostname && t->known_as ? 0 : err_nomem(d->err);
+}
+
+static int choose_timeout(struct draft *d)
+{
+	const struct plan_options *o = d->p->opt;
+	char text[32] = "", def[32];
+	const char *v;
+	bool dt;
+
+	if (o->timeout_ms)
+		format_time_ms(o->timeout_ms, text, sizeof(text));
+	format_time_ms(CONNECT_TIMEOUT_MS, def, sizeof(def));
+	v = choose(d, "connect_timeout", o->timeout_ms ? text : NULL, &d->ssh.connecttimeout, def, &dt);
+	if (strcmp(v, "none") == 0) /* ssh_config(5) */
+		v = def;
+	if (parse_time_ms(v, &d->t->connect_timeout_ms) != 0 || !d->t->connect_timeout_ms)
+		return err_set(d->err, ERR_USAGE, "host %s: connect_timeout \"%s\" is no time", d->t->name, v);
+	return 0;
+}
+
+static int choose_transport(struct draft *d)
+{
+	static const char *const names[] = { "auto", "libssh2", "openssh" };
+	struct target *t = d->t;
+	const char *cli = d->p->opt->transport ? names[d->p->opt->transport] : NULL, *v;
+	bool dt;
+
+	v = choose(d, "transport", cli, NULL, names[0], &dt);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(v, names[i]) == 0)
+			t->transport = (enum transport)i;
+	v = choose(d, "shell", NULL, NULL, "yes", &dt);
+	t->shell = strcmp(v, "no") != 0 && strcmp(v, "none") != 0;
+	if (d->ssh.openssh_because)
+		t->openssh_because = keep(d->p, d->ssh.openssh_because);
+	else if (d->ssh.identityagent.value && strcmp(d->ssh.identityagent.value, "none") != 0 &&
+		 strcmp(d->ssh.identityagent.value, "SSH_AUTH_SOCK") != 0)
+		t->openssh_because = keep(d->p, "IdentityAgent in ssh_config");
+	tell(d, "via ssh(1)", t->transport == TRANSPORT_OPENSSH ? "yes" : t->openssh_because ? "yes" : "if needed",
+	     t->openssh_because ? t->openssh_because : "");
+	return 0;
+}
+
+static int choose_keys(struct draft *d)
+{
+	struct plan *p = d->p;
+	struct target *t = d->t;
+	const char *identity, *files;
+	bool dt;
+
+	identity = choose(d, "identity", NULL, NULL, NULL, &dt);
+	if (plan_identities(p->sets, p->opt->identities, identity, &d->ssh, t, d->err) != 0)
+		return -1;
+	for (size_t i = 0; i < t->id_count; i++)
+		tell(d, "key", t->ids[i]->name, t->ids[i]->from_agent ? "agent" : "file");
+	files = choose(d, "known_hosts", NULL, NULL, NULL, &dt);
+	if (plan_known_hosts(p->sets, p->opt->known_hosts, files, &d->ssh, p->other_home, t, d->err) != 0)
+		return -1;
+	tell(d, "known_hosts", t->first_known_hosts, t->known_as);
+	return 0;
+}
+
+static int fill(struct draft *d);
+
+static void hop_free(struct hop *h)
+{
+	if (h) {
+		jump_free(h->target.pump);
+		free(h->spec);
+		free(h);
+	}
+}
+
+/* "[user@]host[:port]"; parts are cut out of text. */
+static int split_spec(char *text, const char **user, const char **host, int *port)
+{
+	char *at = strrchr(text, '@'), *rest = text, *colon;
+	long long n;
+
+	*user = NULL;
+	*port = 0;
+	if (at) {
+		*at = '\0';
+		*user = text;
+		rest = at + 1;
+	}
+	if (*rest == '[' && (colon = strchr(rest, ']')) != NULL) {
+		*colon++ = '\0';
+		rest++;
+		if (*colon && *colon != ':')
+			return -1;
+	} else {
+		colon = strchr(rest, ':');
+		if (colon && strchr(colon + 1, ':'))
+			colon = NULL; /* an IPv6 address without brackets */
+	}
+	if (colon && *colon == ':') {
+		*colon = '\0';
+		if (parse_int(colon + 1, 1, 65535, &n) != 0)
+			return -1;
+		*port = (int)n;
+	}
+	*host = rest;
+	return *rest && !host_name_fault(rest) && (!*user || !user_name_fault(*user)) ? 0 : -1;
+}
+
+/* The hop for one element of a chain, behind via (NULL: its own settings say). */
+static const struct target *get_hop(struct draft *from, const char *spec, const struct target *via)
+{
+	struct plan *p = from->p;
+	struct draft d = { .p = p, .jump_host = true, .depth = from->depth + 1, .err = from->err };
+	struct host *host;
+	struct hop *h;
+	char *text;
+	int r;
+
+	for (h = p->hops; h; h = h->next)
+		if (strcmp(h->spec, spec) == 0 && (!via || h->target.via == via))
+			return &h->target;
+	if (d.depth > JUMPS_MAX) {
+		(void)err_set(from->err, ERR_USAGE, "host %s: its jump hosts form a loop (at %s)",
+			      from->host->pub.name, spec);
+		return NULL;
+	}
+	h = calloc(1, sizeof(*h));
+	text = strdup(spec);
+	if (!h || !text || !(h->spec = strdup(spec))) {
+		(void)err_nomem(from->err);
+		goto fail;
+	}
+	if (split_spec(text, &d.user, &spec, &d.port) != 0) {
+		(void)err_set(from->err, ERR_USAGE, "host %s: \"%s\" is no jump host ([user@]host[:port])",
+			      from->host->pub.name, h->spec);
+		goto fail;
+	}
+	if (inventory_name(p->inv, spec, &host, from->err) != 0)
+		goto fail;
+	d.host = host;
+	d.t = &h->target;
+	h->target.via = via;
+	h->target.told.via = via;
+	r = fill(&d);
+	if (r != 0)
+		goto fail;
+	h->target.jump = h->target.via ? h->target.via->pump : NULL;
+	h->target.pump = jump_new(p->env, &h->target, from->err);
+	if (!h->target.pump)
+		goto fail;
+	free(text);
+	h->next = p->hops;
+	p->hops = h;
+	return &h->target;
+fail:
+	free(text);
+	hop_free(h);
+	return NULL;
+}
+
+static int choose_jumps(struct draft *d)
+{
+	const struct target *via = d->t->via;
+	struct strs chain = { 0 };
+	const char *v;
+	bool dt;
+	int r = -1;
+
+	if (via)
+		return 0; /* the chain itself says so */
+	v = choose(d, "via", d->jump_host ? NULL : d->p->opt->jump, &d->ssh.proxyjump, NULL, &dt);
+	if (!v || !*v || strcmp(v, "none") == 0 || strcmp(v, d->host->pub.name) == 0)
+		return 0;
+	for (const char *s = v; *s;) {
+		size_t n = strcspn(s, ",");
+
+		if (n && strs_addn(&chain, s, n) != 0) {
+			(void)err_nomem(d->err);
+			goto out;
+		}
+		s += n + (s[n] == ',');
+	}
+	for (size_t i = 0; i < chain.n; i++) {
+		via = get_hop(d, chain.v[i], via);
+		if (!via)
+			goto out;
+	}
+	d->t->via = via;
+	d->t->jump = via ? via->pump : NULL;
+	d->t->told.via = dt ? via : NULL;
+	r = 0;
+out:
+	strs_release(&chain);
+	return r;
+}
+
+static int fill(struct draft *d)
+{
+	bool dt;
+	const char *user;
+	int r = -1;
+
+	user = d->user ? d->user : inventory_setting(d->p->inv, d->host, "user", NULL);
+	dt = ssh_config_lookup(d->p->config, d->host->pub.name, user, &d->ssh, d->err) == 0;
+	if (dt && choose_login(d) == 0 && choose_name(d) == 0 && choose_timeout(d) == 0 && choose_keys(d) == 0 &&
+	    choose_transport(d) == 0 && choose_jumps(d) == 0)
+		r = 0;
+	ssh_host_config_release(&d->ssh);
+	return r;
+}
+
+static int fill_host(struct plan *p, size_t i, struct target *t, plan_explain_fn *fn, void *arg,
+		     struct dt_err *err)
+{
+	struct draft d = {
+		.p = p, .host = p->hosts->v[i], .user = p->opt->user, .port = p->opt->port, .t = t,
+		.explain = fn, .arg = arg, .err = err,
+	};
+
+	return fill(&d);
+}
+
+int plan_new(const struct plan_options *opt, struct inventory *inv, const struct hostset *hosts,
+	     const struct ssh_env *env, struct plan **out, struct dt_err *err)
+{
+	struct plan *p = calloc(1, sizeof(*p));
+	struct passwd *pw = getpwuid(getuid());
+	const char *home = home_dir();
+
+	*out = NULL;
+	if (!p)
+		return err_nomem(err);
+	p->opt = opt;
+	p->inv = inv;
+	p->hosts = hosts;
+	p->env = env;
+	p->login = strdup(pw ? pw->pw_name : "");
+	p->other_home = pw && home && strcmp(pw->pw_dir, home) != 0;
+	p->targets = calloc(hosts->n + 1, sizeof(*p->targets));
+	if (!p->login || !p->targets) {
+		(void)err_nomem(err);
+		goto fail;
+	}
+	p->config = ssh_config_load(opt->ssh_config, err);
+	if (!p->config)
+		goto fail;
+	p->sets = plan_sets_new(err);
+	if (!p->sets)
+		goto fail;
+	for (; p->n < hosts->n; p->n++)
+		if (fill_host(p, p->n, &p->targets[p->n], NULL, NULL, err) != 0)
+			goto fail;
+	*out = p;
+	return 0;
+fail:
+	plan_free(p);
+	return -1;
+}
+
+void plan_free(struct plan *p)
+{
+	if (!p)
+		return;
+	while (p->hops) {
+		struct hop *h = p->hops;
+
+		p->hops = h->next;
+		hop_free(h);
+	}
+	plan_sets_free(p->sets);
+	ssh_config_free(p->config);
+	free(p->targets);
+	strs_release(&p->kept);
+	free(p->login);
+	free(p);
+}
+
+const struct target *plan_target(const struct plan *p, size_t i)
+{
+	return &p->targets[i];
+}
+
+int plan_explain(struct plan *p, size_t i, plan_explain_fn *fn, void *arg, struct dt_err *err)
+{
+	struct target t = { 0 };
+
+	return fill_host(p, i, &t, fn, arg, err);
+}

@@ -1,0 +1,287 @@
+#include "dt/run/plan_sets.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const default_keys[] = {
+	"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa", "~/.ssh/id_ed25519_sk", "~/.ssh/id_ecdsa_sk",
+};
+static const char *const default_known_hosts[] = {
+	"~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2",
+};
+
+struct id_set {
+	char *key;		/* the files it was made from */
+	const struct identity **ids;
+	size_t n;
+	bool has_more;
+	struct strs told;
+	struct id_set *next;
+};
+
+struct kh_set {
+	char *key;
+	struct known_hosts *kh;
+	struct strs files;
+	char *told;
+	struct kh_set *next;
+};
+
+struct plan_sets {
+	struct keyring *ring;
+	struct id_set *ids;
+	struct kh_set *known;
+};
+
+struct plan_sets *plan_sets_new(struct dt_err *err)
+{
+	struct plan_sets *s = calloc(1, sizeof(*s));
+
+	if (s)
+		s->ring = keyring_new();
+	if (!s || !s->ring) {
+		free(s);
+		(void)err_nomem(err);
+		return NULL;
+	}
+	if (keyring_add_agent(s->ring, NULL, err) != 0) {
+		plan_sets_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void id_set_free(struct id_set *i)
+{
+	free(i->key);
+	free(i->ids);
+	strs_release(&i->told);
+	free(i);
+}
+
+static void kh_set_free(struct kh_set *k)
+{
+	free(k->key);
+	known_hosts_free(k->kh);
+	strs_release(&k->files);
+	free(k->told);
+	free(k);
+}
+
+void plan_sets_free(struct plan_sets *s)
+{
+	if (!s)
+		return;
+	while (s->ids) {
+		struct id_set *i = s->ids;
+
+		s->ids = i->next;
+		id_set_free(i);
+	}
+	while (s->known) {
+		struct kh_set *k = s->known;
+
+		s->known = k->next;
+		kh_set_free(k);
+	}
+	keyring_free(s->ring);
+	free(s);
+}
+
+/* One line that is the same only for the same lists. */
+static char *make_key(const struct strs *cli, const char *own, const struct strs *more, const char *flags)
+{
+	struct buf b;
+	int r = 0;
+
+	buf_init(&b, 1 << 20);
+	for (size_t i = 0; cli && i < cli->n; i++)
+		r |= buf_addf(&b, "%s\n", cli->v[i]);
+	r |= buf_addf(&b, "\n%s\n", own ? own : "");
+	for (size_t i = 0; i < more->n; i++)
+		r |= buf_addf(&b, "%s\n", more->v[i]);
+	r |= buf_adds(&b, flags);
+	if (r) {
+		buf_release(&b);
+		return NULL;
+	}
+	return buf_steal(&b);
+}
+
+static int add_id(struct plan_sets *s, struct id_set *set, const struct identity *id)
+{
+	const struct identity **ids;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (set->ids[i]->blob_len == id->blob_len && memcmp(set->ids[i]->blob, id->blob, id->blob_len) == 0)
+			return 0;
+	ids = realloc(set->ids, (set->n + 1) * sizeof(*ids));
+	if (!ids)
+		return -1;
+	set->ids = ids;
+	ids[set->n++] = id;
+	set->has_more |= keyring_has_certificate(s->ring, id);
+	return 0;
+}
+
+static int add_file(struct plan_sets *s, struct id_set *set, const char *file, enum key_demand demand,
+		    struct dt_err *err)
+{
+	const struct identity *id;
+	char *path = expand_tilde(file);
+	int r = -1;
+
+	if (!path)
+		return err_nomem(err);
+	if (keyring_add_file(s->ring, path, demand, &id, NULL, err) == 0) {
+		r = id && add_id(s, set, id) != 0 ? err_nomem(err) : 0;
+		if (r == 0 && demand != KEY_DEFAULT && strs_add(&set->told, path) != 0)
+			r = err_nomem(err);
+	}
+	free(path);
+	return r;
+}
+
+static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *cli, const char *identity,
+		    const struct ssh_host_config *ssh, struct dt_err *err)
+{
+	bool only = ssh->identitiesonly.value && strcasecmp(ssh->identitiesonly.value, "yes") == 0;
+	bool agent = !(ssh->identityagent.value && strcmp(ssh->identityagent.value, "none") == 0);
+	size_t named;
+
+	for (size_t i = 0; cli && i < cli->n; i++)
+		if (add_file(s, set, cli->v[i], KEY_REQUIRED, err) != 0)
+			return -1;
+	if (identity && add_file(s, set, identity, KEY_REQUIRED, err) != 0)
+		return -1;
+	named = set->told.n;
+	for (size_t i = 0; i < ssh->identityfile.n; i++)
+		if (add_file(s, set, ssh->identityfile.v[i], KEY_CONFIGURED, err) != 0)
+			return -1;
+	/* what ssh_config names, ssh(1) finds itself */
+	while (set->told.n > named) {
+		free(set->told.v[--set->told.n]);
+		set->told.v[set->told.n] = NULL;
+	}
+	for (size_t i = 0; !only && agent && i < keyring_count(s->ring); i++) {
+		const struct identity *id = keyring_get(s->ring, i);
+
+		if (id->from_agent && add_id(s, set, id) != 0)
+			return err_nomem(err);
+	}
+	for (size_t i = 0; !named && !ssh->identityfile.n && i < ARRAY_LEN(default_keys); i++)
+		if (add_file(s, set, default_keys[i], KEY_DEFAULT, err) != 0)
+			return -1;
+	return 0;
+}
+
+int plan_identities(struct plan_sets *s, const struct strs *cli, const char *identity,
+		    const struct ssh_host_config *ssh, struct target *t, struct dt_err *err)
+{
+	char flags[64];
+	struct id_set *set;
+	char *key;
+
+	(void)snprintf(flags, sizeof(flags), "%.20s %.20s", ssh->identitiesonly.value ? ssh->identitiesonly.value : "",
+		       ssh->identityagent.value ? ssh->identityagent.value : "");
+	key = make_key(cli, identity, &ssh->identityfile, flags);
+	if (!key)
+		return err_nomem(err);
+	for (set = s->ids; set; set = set->next)
+		if (strcmp(set->key, key) == 0)
+			break;
+	if (set) {
+		free(key);
+	} else {
+		set = calloc(1, sizeof(*set));
+		if (!set) {
+			free(key);
+			return err_nomem(err);
+		}
+		set->key = key;
+		if (fill_ids(s, set, cli, identity, ssh, err) != 0) {
+			id_set_free(set);
+			return -1;
+		}
+		set->next = s->ids;
+		s->ids = set;
+	}
+	t->ring = s->ring;
+	t->ids = set->ids;
+	t->id_count = set->n;
+	t->ssh_has_more = set->has_more;
+	t->told.id_files = set->told.n ? (const char *const *)set->told.v : NULL;
+	return 0;
+}
+
+static int add_path(struct strs *l, const char *file)
+{
+	char *path = expand_tilde(file);
+	int r = path ? strs_add(l, path) : -1;
+
+	free(path);
+	return r;
+}
+
+static int fill_known(struct kh_set *k, const struct strs *cli, const char *files, const struct strs *ssh,
+		      struct dt_err *err)
+{
+	struct buf told;
+	int r = 0;
+
+	if (cli && cli->n) {
+		for (size_t i = 0; i < cli->n; i++)
+			r |= add_path(&k->files, cli->v[i]);
+	} else if (files) {
+		r |= add_path(&k->files, files);
+	} else if (ssh->n) {
+		for (size_t i = 0; i < ssh->n; i++)
+			r |= add_path(&k->files, ssh->v[i]);
+	} else {
+		for (size_t i = 0; i < ARRAY_LEN(default_known_hosts); i++)
+			r |= add_path(&k->files, default_known_hosts[i]);
+	}
+	buf_init(&told, 1 << 20);
+	for (size_t i = 0; i < k->files.n; i++)
+		r |= buf_addf(&told, "%s\"%s\"", i ? " " : "", k->files.v[i]);
+	k->told = r ? NULL : buf_steal(&told);
+	buf_release(&told);
+	if (!k->told)
+		return err_nomem(err);
+	k->kh = known_hosts_load((const char *const *)k->files.v, k->files.n, err);
+	return k->kh ? 0 : -1;
+}
+
+int plan_known_hosts(struct plan_sets *s, const struct strs *cli, const char *files,
+		     const struct ssh_host_config *ssh, bool tell, struct target *t, struct dt_err *err)
+{
+	char *key = make_key(cli, files, &ssh->known_hosts_files, "");
+	struct kh_set *k;
+
+	if (!key)
+		return err_nomem(err);
+	for (k = s->known; k; k = k->next)
+		if (strcmp(k->key, key) == 0)
+			break;
+	if (k) {
+		free(key);
+	} else {
+		k = calloc(1, sizeof(*k));
+		if (!k) {
+			free(key);
+			return err_nomem(err);
+		}
+		k->key = key;
+		if (fill_known(k, cli, files, &ssh->known_hosts_files, err) != 0) {
+			kh_set_free(k);
+			return -1;
+		}
+		k->next = s->known;
+		s->known = k;
+	}
+	t->known_hosts = k->kh;
+	t->first_known_hosts = k->files.n ? k->files.v[0] : NULL;
+	t->told.known_hosts = (cli && cli->n) || files || tell ? k->told : NULL;
+	return 0;
+}
