@@ -2,22 +2,29 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 
 #include "dt/base/util.h"
 
 int ssh_wait(const struct ssh_env *env, int fd, short events, int64_t deadline)
 {
-	for (;;) {
-		struct pollfd fds[2] = { { env->cancel_fd, POLLIN, 0 }, { fd, events, 0 } };
-		int n = poll(fds, 2, deadline_poll_ms(deadline));
+	struct pollfd p[2] = { { .fd = env->cancel_fd, .events = POLLIN }, { .fd = fd, .events = events } };
 
-		if (n < 0 && errno != EINTR)
-			return POLLERR;
-		if (n > 0 && fds[0].revents)
+	for (;;) {
+		/* asked before poll: a descriptor that is always ready must not outrun its deadline */
+		bool late = deadline && now_ms() >= deadline;
+		int n = poll(p, 2, late ? 0 : deadline_poll_ms(deadline));
+
+		if (n < 0 && errno != EINTR && !late) {
+			/* the kernel is out of memory: try again, not too fast */
+			(void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+			continue;
+		}
+		if (n > 0 && p[0].revents)
 			return -1;
-		if (n > 0)
-			return fds[1].revents;
-		if (deadline && now_ms() >= deadline)
+		if (late)
 			return 0;
+		if (n > 0 && p[1].revents)
+			return p[1].revents;
 	}
 }

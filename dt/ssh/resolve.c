@@ -2,8 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -14,175 +12,206 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "dt/base/buf.h"
 #include "dt/base/util.h"
 
-/* One look-up, owned by the waiter and the thread together. */
+/* One call of getaddrinfo, shared by its thread and by who waits for it. */
 struct lookup {
-	_Atomic int refs;
-	char *host, port[8];
-	int fd;			/* eventfd: the answer is there */
-	int rc, sys;		/* of getaddrinfo */
+	atomic_int holders;	/* the last one frees it */
+	atomic_bool done;
+	int event;		/* readable when done */
+	int result, sys;	/* of getaddrinfo, and errno */
 	struct addrinfo *list;
+	char host[];
 };
 
-static const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+static const struct addrinfo any_stream = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 
 static void lookup_drop(struct lookup *l)
 {
-	if (atomic_fetch_sub(&l->refs, 1) != 1)
+	if (atomic_fetch_sub(&l->holders, 1) != 1)
 		return;
 	if (l->list)
 		freeaddrinfo(l->list);
-	if (l->fd >= 0)
-		(void)close(l->fd);
-	free(l->host);
+	if (l->event >= 0)
+		(void)close(l->event);
 	free(l);
 }
 
-static void lookup_main(void *arg)
+static void lookup_thread(void *arg)
 {
-	static const uint64_t one = 1;
 	struct lookup *l = arg;
+	uint64_t one = 1;
 
-	l->rc = getaddrinfo(l->host, l->port, &hints, &l->list);
+	l->result = getaddrinfo(l->host, NULL, &any_stream, &l->list);
 	l->sys = errno;
-	(void)!write(l->fd, &one, sizeof(one));
+	atomic_store(&l->done, true);
+	while (write(l->event, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
 	lookup_drop(l);
 }
 
-static void take(const struct addrinfo *list, struct addresses *out)
+static int lookup_failed(const char *host, int result, int sys, struct dt_err *err)
+{
+	if (result == EAI_SYSTEM)
+		return err_sys(err, ERR_RESOLVE, sys, "%s", host);
+	return err_set(err, ERR_RESOLVE, "%s: %s", host, gai_strerror(result));
+}
+
+static int take_addresses(const char *host, const struct addrinfo *list, int port, struct addresses *out,
+			  struct dt_err *err)
 {
 	for (; list && out->n < RESOLVE_MAX; list = list->ai_next) {
-		if (list->ai_addrlen > sizeof(out->v[0]) ||
-		    (list->ai_family != AF_INET && list->ai_family != AF_INET6))
+		union address *a = &out->v[out->n];
+
+		if ((list->ai_family != AF_INET && list->ai_family != AF_INET6) ||
+		    list->ai_addrlen > sizeof(*a))
 			continue;
-		memcpy(&out->v[out->n++], list->ai_addr, list->ai_addrlen);
+		memcpy(a, list->ai_addr, list->ai_addrlen);
+		if (list->ai_family == AF_INET)
+			a->in4.sin_port = htons((uint16_t)port);
+		else
+			a->in6.sin6_port = htons((uint16_t)port);
+		out->n++;
 	}
-}
-
-static int refuse(const char *host, int rc, int sys, struct dt_err *err)
-{
-	if (rc == EAI_SYSTEM)
-		return err_sys(err, ERR_RESOLVE, sys, "%s", host);
-	return err_set(err, ERR_RESOLVE, "%s: %s", host, rc ? gai_strerror(rc) : "no usable address");
-}
-
-static int wait_lookup(const struct ssh_env *env, struct lookup *l, int64_t deadline, struct addresses *out,
-		       struct dt_err *err)
-{
-	uint64_t n;
-	int r = ssh_wait(env, l->fd, POLLIN, deadline);
-
-	if (r == 0)
-		return err_set(err, ERR_TIMEOUT, "name resolution of %s", l->host);
-	if (r < 0)
-		return err_set(err, ERR_SKIPPED, "interrupted before it began");
-	(void)!read(l->fd, &n, sizeof(n)); /* the thread's answer is complete */
-	if (l->rc != 0)
-		return refuse(l->host, l->rc, l->sys, err);
-	take(l->list, out);
-	return out->n ? 0 : refuse(l->host, 0, 0, err);
+	return out->n ? 0 : err_set(err, ERR_RESOLVE, "%s: no address", host);
 }
 
 int resolve(const struct ssh_env *env, const char *host, int port, int64_t deadline, struct addresses *out,
 	    struct dt_err *err)
 {
-	struct addrinfo numeric = hints, *list = NULL;
+	struct addrinfo numeric = any_stream, *list = NULL;
+	size_t size = strlen(host) + 1;
 	struct lookup *l;
 	int r;
 
 	memset(out, 0, sizeof(*out));
-	l = calloc(1, sizeof(*l));
+	numeric.ai_flags = AI_NUMERICHOST;
+	if (getaddrinfo(host, NULL, &numeric, &list) == 0) {
+		r = take_addresses(host, list, port, out, err);
+		freeaddrinfo(list);
+		return r;
+	}
+	l = calloc(1, sizeof(*l) + size);
 	if (!l)
 		return err_nomem(err);
-	(void)snprintf(l->port, sizeof(l->port), "%d", port);
-	numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-	if (getaddrinfo(host, l->port, &numeric, &list) == 0) {
-		take(list, out);
-		freeaddrinfo(list);
-		free(l);
-		return out->n ? 0 : refuse(host, 0, 0, err);
+	memcpy(l->host, host, size);
+	atomic_init(&l->holders, 2);
+	atomic_init(&l->done, false);
+	l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->event < 0 || env->spawn(lookup_thread, l) != 0) {
+		r = err_sys(err, ERR_LOCAL, errno, "%s: cannot look it up", host);
+		lookup_drop(l);	/* the thread's part, which never began */
+		goto out;
 	}
-	atomic_init(&l->refs, 2);
-	l->host = strdup(host);
-	l->fd = eventfd(0, EFD_CLOEXEC);
-	if (!l->host || l->fd < 0 || env->spawn(lookup_main, l) != 0) {
-		r = err_sys(err, ERR_LOCAL, errno, "name resolution");
-		lookup_drop(l);
-	} else {
-		r = wait_lookup(env, l, deadline, out, err);
-	}
+	r = ssh_wait(env, l->event, POLLIN, deadline);
+	if (r < 0)
+		err_set(err, ERR_SKIPPED, "interrupted before it began");
+	else if (!atomic_load(&l->done))
+		r = err_set(err, ERR_TIMEOUT, "%s: the name service did not answer in time", host);
+	else if (l->result != 0)
+		r = lookup_failed(host, l->result, l->sys, err);
+	else
+		r = take_addresses(host, l->list, port, out, err);
+out:
 	lookup_drop(l);
 	return r;
 }
 
 socklen_t address_len(const union address *a)
 {
-	return a->sa.sa_family == AF_INET6 ? sizeof(a->in6) : sizeof(a->in4);
+	return a->sa.sa_family == AF_INET ? sizeof(a->in4) : sizeof(a->in6);
 }
 
 void address_text(const union address *a, char *out, size_t size)
 {
-	if (getnameinfo(&a->sa, address_len(a), out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0)
+	if (getnameinfo(&a->sa, address_len(a), out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0 && size)
 		*out = '\0';
 }
 
-/* errno's text as the status lines have it: "connection refused". */
-static int refuse_connect(int sys, struct dt_err *err)
+/* A connected descriptor, or -1 with *sys: errno, ETIMEDOUT for the deadline, ECANCELED. */
+static int connect_one(const struct ssh_env *env, const union address *a, int64_t deadline, int *sys)
 {
-	char text[128];
-	const char *why = strerror_r(sys, text, sizeof(text));
+	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, r;
+	socklen_t len = sizeof(*sys);
 
-	(void)err_set(err, ERR_CONNECT, "%s", why);
-	err->msg[0] = (char)tolower((unsigned char)err->msg[0]);
-	err->sys = sys;
-	return -1;
-}
-
-static int connect_one(const struct ssh_env *env, const union address *a, int64_t deadline, struct dt_err *err)
-{
-	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, sys = 0, r;
-	socklen_t len = sizeof(sys);
-
+	*sys = errno;
 	if (fd < 0)
-		return err_sys(err, ERR_LOCAL, errno, "socket");
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+		return -1;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (connect(fd, &a->sa, address_len(a)) == 0)
 		return fd;
-	sys = errno;
-	if (sys == EINPROGRESS) {
+	*sys = errno;
+	if (*sys == EINPROGRESS || *sys == EINTR) {
 		r = ssh_wait(env, fd, POLLOUT, deadline);
-		if (r <= 0) {
-			(void)close(fd);
-			return r == 0 ? err_set(err, ERR_TIMEOUT, "no answer to connect")
-				      : err_set(err, ERR_SKIPPED, "interrupted before it began");
-		}
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &len) != 0)
-			sys = errno;
-		if (sys == 0)
+		if (r <= 0)
+			*sys = r < 0 ? ECANCELED : ETIMEDOUT;
+		else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, sys, &len) != 0)
+			*sys = errno;
+		else if (*sys == 0)
 			return fd;
 	}
 	(void)close(fd);
-	return refuse_connect(sys, err);
+	return -1;
 }
 
-int connect_any(const struct ssh_env *env, const struct addresses *list, int64_t deadline, union address *used,
-		struct dt_err *err)
+/* errno's text as it stands inside a sentence: "connection refused". */
+static void reason_text(int sys, char *out, size_t size)
 {
+	char why[128];
+
+	(void)snprintf(out, size, "%s", sys == ETIMEDOUT ? "no answer" : strerror_r(sys, why, sizeof(why)));
+	if (out[0] && islower((unsigned char)out[1]))
+		out[0] = (char)tolower((unsigned char)out[0]);
+}
+
+/* Why each address failed; one reason alone where all have the same. */
+static int all_failed(const struct addresses *list, const int *sys, struct dt_err *err)
+{
+	char text[sizeof(err->msg)], why[128], name[64];
+	bool same = true;
+	size_t len = 0;
+	int last = sys[list->n - 1];
+
+	for (size_t i = 0; i < list->n; i++)
+		same &= sys[i] == last;
+	if (same) {
+		reason_text(last, text, sizeof(text));
+	} else {
+		for (size_t i = 0; i < list->n && len < sizeof(text); i++) {
+			reason_text(sys[i], why, sizeof(why));
+			address_text(&list->v[i], name, sizeof(name));
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s", i ? "; " : "", name, why);
+		}
+	}
+	err_set(err, last == ETIMEDOUT ? ERR_TIMEOUT : last == EMFILE || last == ENFILE ? ERR_LOCAL : ERR_CONNECT,
+		"%s", text);
+	err->sys = last;
+	return -1;
+}
+
+int connect_any(const struct ssh_env *env, const struct addresses *list, int64_t deadline,
+		union address *used, struct dt_err *err)
+{
+	int sys[RESOLVE_MAX];
+
+	memset(used, 0, sizeof(*used));
+	if (!list->n)
+		return err_set(err, ERR_CONNECT, "no address");
 	for (size_t i = 0; i < list->n; i++) {
-		int64_t until = deadline, now = now_ms();
+		int64_t now = now_ms(), until = deadline;
 		int fd;
 
-		/* what is left of the time is shared among the addresses left */
-		if (deadline && i + 1 < list->n && deadline > now)
+		if (deadline > now)
 			until = now + (deadline - now) / (int64_t)(list->n - i);
-		fd = connect_one(env, &list->v[i], until, err);
-		*used = list->v[i];
-		if (fd >= 0)
+		fd = connect_one(env, &list->v[i], until, &sys[i]);
+		if (fd >= 0) {
+			*used = list->v[i];
 			return fd;
-		if (err->code != ERR_CONNECT && err->code != ERR_TIMEOUT)
-			break;
+		}
+		if (sys[i] == ECANCELED)
+			return err_set(err, ERR_SKIPPED, "interrupted before it began");
 	}
-	return -1;
+	return all_failed(list, sys, err);
 }
