@@ -31,7 +31,8 @@ enum { STREAM_OUT = 1, STREAM_ERR = 2 };
 
 /*
  * Output kept in order of arrival, both streams in one run of bytes, with
- * marks that tell them apart.  Bounded: beyond max bytes it only counts.
+ * marks that tell them apart.  Bounded: beyond max bytes it only counts, so
+ * that what is kept is the beginning, without a hole.
  */
 struct output {
 	struct buf bytes;
@@ -65,18 +66,33 @@ struct result {
 
 void result_init(struct result *r, size_t max_output);
 void result_release(struct result *r);
-/* Records an error as the outcome (ERR_AUTH gives OUTCOME_AUTH, ...), unless one that is not ok stands. */
+/*
+ * Both: the first outcome that is not ok stands, whatever follows; ok gives
+ * way to one that is not.
+ *
+ * Records an error: RESOLVE, CONNECT and UNSUPPORTED are unreachable;
+ * HOSTKEY, AUTH, TIMEOUT, LOST, KILLED and SKIPPED are themselves; the rest
+ * is local.
+ */
 void result_error(struct result *r, const struct dt_err *err);
-/* Records the end of a command. */
+/*
+ * Records the end of a command: a signal ("KILL"; NULL or "": none) is
+ * killed, else status 0 is ok, others failed.  rc -1 and no signal is lost.
+ */
 void result_exit(struct result *r, int rc, const char *signal);
 
-/* Counts of a run, and the exit status of design.md from them. */
+/* Counts of a run, and the exit status of design.md from them.  Zeroed is empty. */
 struct tally {
 	size_t total, by[OUTCOME_UNKNOWN + 1];
-	int max_rc;
+	int max_rc;	/* the largest exit status, at most 255; a signal counts as 128 and its number */
 };
 void tally_add(struct tally *t, const struct result *r);
-/* 0, 4 or 5 (6 and 130 are the engine's to say); max_status: -S. */
+/*
+ * 4: a host was not reached, was lost, timed out, was skipped or is
+ * undecided; else 5: one failed, was killed or failed here; else 0.  (6 and
+ * 130 are the engine's to say, skipped hosts or not.)  max_status (-S): where
+ * every host was reached, max_rc if it is not 0.
+ */
 int tally_status(const struct tally *t, bool max_status);
 
 #endif

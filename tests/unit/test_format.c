@@ -92,7 +92,8 @@ static void test_omni(void)
 	check_omni(ERR_UNSUPPORTED, "no cipher", 0, "", "", "fail::dt:ssh:web1:connect: no cipher\n");
 	check_omni(ERR_HOSTKEY, "changed", 0, "", "", "fail::dt:ssh:web1:hostkey: changed\n");
 	check_omni(ERR_AUTH, "denied", 0, "", "", "fail::dt:ssh:web1:auth: denied\n");
-	check_omni(ERR_TIMEOUT, "no end within 1s", 0, "", "50%\n", "fail::dt:ssh:web1:timeout: no end within 1s\\n50%\n");
+	check_omni(ERR_TIMEOUT, "no end within 1s", 0, "", "50%\n",
+		   "fail::dt:ssh:web1:timeout: no end within 1s\\n50%\n");
 	check_omni(ERR_TIMEOUT, "no end within 1s", 0, "", "\n", "fail::dt:ssh:web1:timeout: no end within 1s\n");
 	check_omni(ERR_LOST, "a\nb\033", 0, "", "", "fail::dt:ssh:web1:lost: a b\\x1b\n");
 	check_omni(ERR_KILLED, "interrupted", 0, "", "", "fail::dt:ssh:web1:killed: interrupted\n");
@@ -300,12 +301,14 @@ static void test_jsonl(void)
 
 	fresh();
 	CHECK(f->start(&run, &out, &diag) == 0);
-	CHECK_STR(out.data, "{\"event\":\"start\",\"program\":\"dt\",\"version\":\"" DT_VERSION "\",\"selection\":\"tag:linux\","
-		  "\"module\":\"ssh\",\"verb\":null,\"args\":[\"echo\",\"it's \\\"so\\\"\",{\"base64\":\"/w==\"}],\"hosts\":3}\n");
+	CHECK_STR(out.data, "{\"event\":\"start\",\"program\":\"dt\",\"version\":\"" DT_VERSION "\","
+		  "\"selection\":\"tag:linux\",\"module\":\"ssh\",\"verb\":null,"
+		  "\"args\":[\"echo\",\"it's \\\"so\\\"\",{\"base64\":\"/w==\"}],\"hosts\":3}\n");
 
 	buf_clear(&out);
 	CHECK(f->line(&run, "web1", STREAM_ERR, "a\xff", 2, &out, &diag) == 0);
-	CHECK_STR(out.data, "{\"event\":\"line\",\"host\":\"web1\",\"stream\":\"stderr\",\"text\":{\"base64\":\"Yf8=\"}}\n");
+	CHECK_STR(out.data, "{\"event\":\"line\",\"host\":\"web1\","
+		  "\"stream\":\"stderr\",\"text\":{\"base64\":\"Yf8=\"}}\n");
 
 	made(&r, 0, "", 3, "", "out");
 	CHECK(output_add(&r.output, STREAM_ERR, "err\n", 4) == 0);
@@ -316,17 +319,17 @@ static void test_jsonl(void)
 	r.ended_ms = 3042;
 	tally_add(&t, &r);
 	ends("jsonl", &r);
-	CHECK_STR(out.data, "{\"event\":\"end\",\"host\":\"web1\",\"address\":\"10.0.0.7\",\"user\":\"deploy\",\"module\":\"ssh\","
-		  "\"status\":\"failed\",\"rc\":3,\"signal\":null,\"seconds\":2.042,\"stdout\":\"out\",\"stderr\":\"err\\n\","
-		  "\"truncated\":false,\"reason\":\"exit 3\",\"transport\":\"libssh2\"}\n");
+	CHECK_STR(out.data, "{\"event\":\"end\",\"host\":\"web1\",\"address\":\"10.0.0.7\","
+		  "\"user\":\"deploy\",\"module\":\"ssh\",\"status\":\"failed\",\"rc\":3,\"signal\":null,\"seconds\":2.042,"
+		  "\"stdout\":\"out\",\"stderr\":\"err\\n\",\"truncated\":false,\"reason\":\"exit 3\",\"transport\":\"libssh2\"}\n");
 	result_release(&r);
 
 	made(&r, ERR_CONNECT, "connection refused", 0, "", "");
 	tally_add(&t, &r);
 	ends("jsonl", &r);
 	CHECK_STR(out.data, "{\"event\":\"end\",\"host\":\"web1\",\"address\":null,\"user\":null,\"module\":\"ssh\","
-		  "\"status\":\"unreachable\",\"rc\":null,\"signal\":null,\"seconds\":0.000,\"stdout\":\"\",\"stderr\":\"\","
-		  "\"truncated\":false,\"reason\":\"connect: connection refused\",\"transport\":null}\n");
+		  "\"status\":\"unreachable\",\"rc\":null,\"signal\":null,\"seconds\":0.000,"
+		  "\"stdout\":\"\",\"stderr\":\"\",\"truncated\":false,\"reason\":\"connect: connection refused\",\"transport\":null}\n");
 	result_release(&r);
 
 	made(&r, ERR_LOCAL, "fork", 0, "", "");
@@ -335,8 +338,8 @@ static void test_jsonl(void)
 	run.began_ms = now_ms();
 	buf_clear(&out);
 	CHECK(f->summary_line(&run, &t, &out, &diag) == 0);
-	CHECK_HAS(out.data, "{\"event\":\"summary\",\"hosts\":3,\"counts\":{\"ok\":0,\"failed\":2,\"unreachable\":1,\"auth\":0,"
-		  "\"hostkey\":0,\"timeout\":0,\"lost\":0,\"killed\":0,\"skipped\":0,\"unknown\":0},\"seconds\":");
+	CHECK_HAS(out.data, "{\"event\":\"summary\",\"hosts\":3,\"counts\":{"
+		  "\"ok\":0,\"failed\":2,\"unreachable\":1,\"auth\":0,\"hostkey\":0,\"timeout\":0,\"lost\":0,\"killed\":0,\"skipped\":0,\"unknown\":0},\"seconds\":");
 	CHECK_STR(diag.data, "");
 }
 
@@ -344,7 +347,8 @@ static void test_jsonl(void)
 static size_t bytes(char *to, size_t max)
 {
 	static const char *const pieces[] = {
-		"\"", "\\", "\n", "\x1b", "\x7f", "\xc2\x9b", "\xe2\x80\xa8", "\xf0\x9f\x90\xa7", "\xc3\xbc", "text", "/", "\\u0041",
+		"\"", "\\", "\n", "\x1b", "\x7f", "\xc2\x9b", "\xe2\x80\xa8", "\xf0\x9f\x90\xa7", "\xc3\xbc",
+		"text", "/", "\\u0041",
 	};
 	size_t len = 0, want = random_below(max - 8);
 	bool any = random_below(4) == 0;

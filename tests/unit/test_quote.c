@@ -56,7 +56,9 @@ static void test_known(void)
 static size_t character(char *to, unsigned flags)
 {
 	static const char special[] = "'\"\\$`!~#&*()[]{}|;<>?=^%@-+:,./ \t";
-	static const char *const words[] = { "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x90\xa7", "$(", "${x}", "\\'", "''", "$'" };
+	static const char *const words[] = {
+		"\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x90\xa7", "$(", "${x}", "\\'", "''", "$'",
+	};
 	const char *word;
 
 	switch (random_below(flags & ANY_BYTE ? 5 : 4)) {
