@@ -38,6 +38,7 @@ static void put(const char *head, const char *text, bool lines)
 	buf_release(&out);
 }
 
+__attribute__((format(printf, 2, 0)))
 static void vput(const char *head, const char *fmt, va_list ap)
 {
 	struct buf text;

@@ -14,7 +14,7 @@ static struct buf out, diag;
 
 static void fresh(void)
 {
-	static const char *const args[] = { "echo", "it's \"so\"", "\xff", NULL };
+	static const char *const args[] = { "echo", "say \"so\"", "\xff", NULL };
 
 	run = (struct run_info){
 		.program = "dt", .selection = "tag:linux", .module = "ssh", .verb = "", .args = args, .hosts = 3,
@@ -293,6 +293,17 @@ static void test_json(void)
 	CHECK_STR(out.data, "null\"x\"1.2500.000");
 }
 
+/* out is this line, written with ' for " to be read more easily. */
+static void check_json(const char *expected)
+{
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "%s\n", expected);
+	for (char *p = text; (p = strchr(p, '\'')) != NULL;)
+		*p = '"';
+	CHECK_STR(out.data, text);
+}
+
 static void test_jsonl(void)
 {
 	const struct format *f = format_find("jsonl");
@@ -301,14 +312,12 @@ static void test_jsonl(void)
 
 	fresh();
 	CHECK(f->start(&run, &out, &diag) == 0);
-	CHECK_STR(out.data, "{\"event\":\"start\",\"program\":\"dt\",\"version\":\"" DT_VERSION "\","
-		  "\"selection\":\"tag:linux\",\"module\":\"ssh\",\"verb\":null,"
-		  "\"args\":[\"echo\",\"it's \\\"so\\\"\",{\"base64\":\"/w==\"}],\"hosts\":3}\n");
+	check_json("{'event':'start','program':'dt','version':'" DT_VERSION "','selection':'tag:linux','module':'ssh',"
+		   "'verb':null,'args':['echo','say \\\"so\\\"',{'base64':'/w=='}],'hosts':3}");
 
 	buf_clear(&out);
 	CHECK(f->line(&run, "web1", STREAM_ERR, "a\xff", 2, &out, &diag) == 0);
-	CHECK_STR(out.data, "{\"event\":\"line\",\"host\":\"web1\","
-		  "\"stream\":\"stderr\",\"text\":{\"base64\":\"Yf8=\"}}\n");
+	check_json("{'event':'line','host':'web1','stream':'stderr','text':{'base64':'Yf8='}}");
 
 	made(&r, 0, "", 3, "", "out");
 	CHECK(output_add(&r.output, STREAM_ERR, "err\n", 4) == 0);
@@ -319,27 +328,34 @@ static void test_jsonl(void)
 	r.ended_ms = 3042;
 	tally_add(&t, &r);
 	ends("jsonl", &r);
-	CHECK_STR(out.data, "{\"event\":\"end\",\"host\":\"web1\",\"address\":\"10.0.0.7\","
-		  "\"user\":\"deploy\",\"module\":\"ssh\",\"status\":\"failed\",\"rc\":3,\"signal\":null,\"seconds\":2.042,"
-		  "\"stdout\":\"out\",\"stderr\":\"err\\n\",\"truncated\":false,\"reason\":\"exit 3\",\"transport\":\"libssh2\"}\n");
+	check_json("{'event':'end','host':'web1','address':'10.0.0.7','user':'deploy','module':'ssh','status':'failed',"
+		   "'rc':3,'signal':null,'seconds':2.042,'stdout':'out','stderr':'err\\n','truncated':false,"
+		   "'reason':'exit 3','transport':'libssh2'}");
 	result_release(&r);
 
 	made(&r, ERR_CONNECT, "connection refused", 0, "", "");
 	tally_add(&t, &r);
 	ends("jsonl", &r);
-	CHECK_STR(out.data, "{\"event\":\"end\",\"host\":\"web1\",\"address\":null,\"user\":null,\"module\":\"ssh\","
-		  "\"status\":\"unreachable\",\"rc\":null,\"signal\":null,\"seconds\":0.000,"
-		  "\"stdout\":\"\",\"stderr\":\"\",\"truncated\":false,\"reason\":\"connect: connection refused\",\"transport\":null}\n");
+	check_json("{'event':'end','host':'web1','address':null,'user':null,'module':'ssh','status':'unreachable',"
+		   "'rc':null,'signal':null,'seconds':0.000,'stdout':'','stderr':'','truncated':false,"
+		   "'reason':'connect: connection refused','transport':null}");
+	result_release(&r);
+
+	made(&r, 0, "", -1, "KILL", "");
+	ends("jsonl", &r);
+	check_json("{'event':'end','host':'web1','address':null,'user':null,'module':'ssh','status':'killed',"
+		   "'rc':null,'signal':'KILL','seconds':0.000,'stdout':'','stderr':'','truncated':false,"
+		   "'reason':'killed: signal KILL','transport':null}");
 	result_release(&r);
 
 	made(&r, ERR_LOCAL, "fork", 0, "", "");
 	tally_add(&t, &r);
 	result_release(&r);
-	run.began_ms = now_ms();
+	run.began_ms = now_ms() + 60000;	/* no time has passed, whatever the clock says */
 	buf_clear(&out);
 	CHECK(f->summary_line(&run, &t, &out, &diag) == 0);
-	CHECK_HAS(out.data, "{\"event\":\"summary\",\"hosts\":3,\"counts\":{"
-		  "\"ok\":0,\"failed\":2,\"unreachable\":1,\"auth\":0,\"hostkey\":0,\"timeout\":0,\"lost\":0,\"killed\":0,\"skipped\":0,\"unknown\":0},\"seconds\":");
+	check_json("{'event':'summary','hosts':3,'counts':{'ok':0,'failed':2,'unreachable':1,'auth':0,'hostkey':0,"
+		   "'timeout':0,'lost':0,'killed':0,'skipped':0,'unknown':0},'seconds':0.000}");
 	CHECK_STR(diag.data, "");
 }
 

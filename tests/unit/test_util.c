@@ -68,10 +68,8 @@ static void test_size(void)
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		uint64_t n = 0;
 
-		if ((parse_size(table[i].s, &n) == 0) != table[i].fine || n != table[i].n) {
-			(void)fprintf(stderr, "\"%s\":\n", table[i].s);
-			CHECK(!"as in the table");
-		}
+		CHECK_INT(parse_size(table[i].s, &n) == 0, table[i].fine);
+		CHECK_INT(n, table[i].n);
 	}
 }
 
