@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dt/base/buf.h"
+#include "dt/base/nearest.h"
 #include "dt/run/param.h"
 
 /* Far above what the kernel lets an argument vector hold. */
@@ -86,7 +87,7 @@ static int unknown_option(const struct parser *p, const char *word, struct dt_er
 		if (!is_positional(&p->a->v[i]))
 			names[n++] = p->a->v[i].param->name;
 	(void)snprintf(bare, sizeof(bare), "%.*s", (int)(len < sizeof(bare) ? len : sizeof(bare) - 1), word);
-	near = NULL;
+	near = nearest(bare + strspn(bare, "-"), names, n);
 	if (near)
 		return err_set(err, ERR_MODULE, "no option %s; did you mean --%s?", bare, near);
 	if (p->rest)
@@ -238,7 +239,7 @@ static const struct dt_verb *choose_verb(const struct dt_module *m, char *const 
 	buf_init(&list, 4096);
 	count = verb_names(m, names, ARRAY_LEN(names), &list);
 	if (n && count > 0)
-		near = NULL;
+		near = nearest(words[0], names, (size_t)count);
 	if (near)
 		(void)err_set(err, ERR_MODULE, "%s: no verb \"%s\"; did you mean %s?", m->name, words[0], near);
 	else if (n)

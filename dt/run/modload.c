@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dt/base/nearest.h"
 #include "dt/run/modscript.h"
 #include "dt/run/param.h"
 
@@ -423,10 +424,8 @@ static void not_found(const struct modload *l, const char *name, struct dt_err *
 	struct strs names = { 0 };
 	const char *near = NULL;
 
-	(void)name;
-
 	if (all_names(l, &names, err) == 0) {
-		near = NULL;
+		near = nearest(name, (const char *const *)names.v, names.n);
 		if (near)
 			(void)err_set(err, ERR_MODULE, "there is none; did you mean %s?", near);
 		else

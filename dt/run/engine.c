@@ -1,0 +1,226 @@
+#include "dt/run/engine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "dt/base/util.h"
+
+/* sshd's MaxStartups lets ten in at once before it drops some */
+#define LOGINS_PER_ADDRESS 10
+/* What may wait for the main thread before workers wait for it. */
+#define QUEUE_BYTES (16UL << 20)
+
+enum event_kind { EVENT_END, EVENT_OUTPUT, EVENT_NOTE };
+
+struct event {
+	struct message message;
+	enum event_kind kind;
+	size_t index;
+	struct result result;	/* EVENT_END */
+	int number;		/* stream, or level */
+	size_t len;
+	char data[];
+};
+
+struct run {
+	struct engine *e;
+	struct pool *pool;
+	size_t done;
+	bool cancelled, failed;
+	const char *why_skipped;
+	struct engine_end *end;
+	struct dt_err *err;
+};
+
+/* ---- on worker threads ---- */
+
+static void send_bytes(struct run *r, enum event_kind kind, size_t index, int number, const char *data, size_t len)
+{
+	struct event *v = malloc(sizeof(*v) + len + 1);
+
+	if (!v)
+		return; /* output is counted in the result all the same */
+	v->kind = kind;
+	v->index = index;
+	v->number = number;
+	v->len = len;
+	memcpy(v->data, data, len);
+	v->data[len] = '\0';
+	v->message.bytes = sizeof(*v) + len;
+	pool_send(r->pool, &v->message);
+}
+
+static void emit(void *arg, size_t index, int stream, const char *data, size_t len)
+{
+	send_bytes(arg, EVENT_OUTPUT, index, stream, data, len);
+}
+
+static void note(void *arg, size_t index, int level, const char *text)
+{
+	send_bytes(arg, EVENT_NOTE, index, level, text, strlen(text));
+}
+
+/* Items are indices plus one, so that none is NULL. */
+static void *to_item(size_t index)
+{
+	return (void *)(uintptr_t)(index + 1);
+}
+
+static size_t to_index(void *item)
+{
+	return (size_t)(uintptr_t)item - 1;
+}
+
+static void work(struct pool *p, void *ctx, void *item)
+{
+	struct run *r = ctx;
+	struct event *v = malloc(sizeof(*v));
+
+	/* without it the host could not be reported: wait for other hosts to give memory back */
+	while (!v) {
+		(void)poll(NULL, 0, 100);
+		v = malloc(sizeof(*v));
+	}
+	v->kind = EVENT_END;
+	v->index = to_index(item);
+	task_run(r->e->call, &r->e->env, v->index, &v->result);
+	v->message.bytes = sizeof(*v) + v->result.output.bytes.cap;
+	pool_send(p, &v->message);
+}
+
+/* ---- on the main thread ---- */
+
+static void deliver_end(struct run *r, struct result *result)
+{
+	r->done++;
+	if (!r->failed && r->e->on_end(r->e->arg, result, r->err) != 0)
+		r->failed = true;
+	result_release(result);
+}
+
+/* What no worker has begun ends as skipped. */
+static void skip_waiting(struct run *r)
+{
+	struct dt_err err;
+	void *item;
+
+	(void)err_set(&err, ERR_SKIPPED, "%s", r->why_skipped);
+	while ((item = pool_take_back(r->pool)) != NULL) {
+		struct result result;
+
+		result_init(&result, 0);
+		call_describe(r->e->call, to_index(item), &result);
+		result.began_ms = result.ended_ms = now_ms();
+		result_error(&result, &err);
+		deliver_end(r, &result);
+	}
+}
+
+static void cancel(struct run *r, const char *why)
+{
+	static const uint64_t one = 1;
+
+	if (r->cancelled)
+		return;
+	r->cancelled = true;
+	r->why_skipped = why;
+	(void)!write(r->e->cancel_fd, &one, sizeof(one));
+	gate_cancel(r->e->env.logins);
+	skip_waiting(r);
+}
+
+static void deliver(struct run *r, struct event *v)
+{
+	switch (v->kind) {
+	case EVENT_END:
+		deliver_end(r, &v->result);
+		break;
+	case EVENT_OUTPUT:
+		if (!r->failed && r->e->on_output(r->e->arg, v->index, v->number, v->data, v->len, r->err) != 0)
+			r->failed = true;
+		break;
+	case EVENT_NOTE:
+		r->e->on_note(r->e->arg, v->index, v->number, v->data);
+		break;
+	}
+	free(v);
+	if (r->failed)
+		cancel(r, "dt failed");
+}
+
+static void on_signal(struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	if (read(r->e->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (r->end->signal) {
+		r->end->left = true;
+		return;
+	}
+	r->end->signal = (int)info.ssi_signo;
+	cancel(r, "interrupted before it began");
+}
+
+static void loop(struct run *r)
+{
+	int64_t deadline = r->e->env.deadline;
+
+	while (r->done < r->e->hosts && !r->end->left) {
+		struct pollfd fds[] = { { pool_fd(r->pool), POLLIN, 0 }, { r->e->signal_fd, POLLIN, 0 } };
+		int n = poll(fds, 2, r->cancelled ? -1 : deadline_poll_ms(deadline));
+		struct event *v;
+
+		if (n > 0 && fds[1].revents)
+			on_signal(r);
+		while (!r->end->left && (v = (struct event *)pool_receive(r->pool)) != NULL) {
+			deliver(r, v);
+			/* a flood of events must not hide a signal */
+			if (r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
+				on_signal(r);
+		}
+		if (!r->cancelled && deadline && now_ms() >= deadline)
+			cancel(r, "the deadline of the run passed before it began");
+	}
+}
+
+int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
+{
+	size_t threads = e->coproc < e->hosts ? e->coproc : e->hosts;
+	struct run r = { .e = e, .end = end, .err = err };
+	int ret = -1;
+
+	memset(end, 0, sizeof(*end));
+	if (!e->hosts)
+		return 0;
+	e->env.emit = emit;
+	e->env.note = note;
+	e->env.arg = &r;
+	e->env.logins = gate_new(LOGINS_PER_ADDRESS);
+	if (!e->env.logins)
+		return err_nomem(err);
+	r.pool = pool_new(threads, QUEUE_BYTES, work, &r, err);
+	if (!r.pool)
+		goto out;
+	for (size_t i = 0; i < e->hosts; i++) {
+		if (pool_put(r.pool, to_item(i), err) != 0) {
+			r.failed = true;
+			r.done += e->hosts - i;
+			cancel(&r, "dt failed");
+			break;
+		}
+	}
+	loop(&r);
+	if (end->left)
+		return 0;
+	ret = r.failed ? -1 : 0;
+out:
+	pool_free(r.pool);
+	gate_free(e->env.logins);
+	e->env.logins = NULL;
+	return ret;
+}

@@ -1,0 +1,39 @@
+/*
+ * engine - many hosts at once: the pool, the deadlines, the end.
+ *
+ * All callbacks run on the calling (main) thread.
+ */
+#ifndef DT_RUN_ENGINE_H
+#define DT_RUN_ENGINE_H
+
+#include "dt/base/err.h"
+#include "dt/run/services.h"
+
+struct engine {
+	struct dt_call *call;
+	struct task_env env;		/* emit, note, arg, logins are the engine's to set */
+	size_t hosts;
+	size_t coproc;			/* hosts at a time */
+	int cancel_fd;			/* the eventfd behind env.ssh->cancel_fd; written once on cancel */
+	int signal_fd;			/* a signalfd(2): the first signal cancels, the second leaves; or -1 */
+	/* Output as it arrives, with env.stream.  -1 cancels the run (*err is kept). */
+	int (*on_output)(void *arg, size_t index, int stream, const char *data, size_t len, struct dt_err *err);
+	/* The end of a host, exactly once each; the result is released after it. */
+	int (*on_end)(void *arg, const struct result *r, struct dt_err *err);
+	void (*on_note)(void *arg, size_t index, int level, const char *text);
+	void *arg;
+};
+
+struct engine_end {
+	int signal;	/* that cancelled the run, or 0 */
+	bool left;	/* a second one came: threads still run, the caller must end the process */
+};
+
+/*
+ * Runs the call on all hosts.  0: each host had its on_end (or end->left);
+ * -1: it could not start, or a callback failed (the others were cancelled
+ * and are not reported).
+ */
+int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err);
+
+#endif

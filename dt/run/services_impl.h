@@ -1,0 +1,59 @@
+/*
+ * services_impl - what the files behind services.h share.
+ */
+#ifndef DT_RUN_SERVICES_IMPL_H
+#define DT_RUN_SERVICES_IMPL_H
+
+#include "dt/run/services.h"
+#include "dt/ssh/session.h"
+
+struct report {
+	int outcome;
+	char *text;
+};
+
+struct dt_call {
+	const struct module *module;
+	const struct arguments *args;
+	struct inventory *inv;
+	const struct hostset *hosts;
+	int stdin_fd;
+	void *state;
+	char *refusal;
+	struct strs scratch;		/* files read, freed at the end */
+	struct buf *input;		/* dt's stdin, once read */
+	struct report *reports;		/* of an inventory verb, one a host */
+	bool editing;			/* a transaction on the store is open */
+};
+
+struct dt_task {
+	const struct dt_call *call;
+	const struct task_env *env;
+	size_t index;
+	const struct target *target;
+	struct result *result;
+	struct session *session;
+	struct session_hooks *hooks;	/* of the session */
+	struct dt_exit last;		/* of the last command */
+	struct strs scratch;
+	char turn[96];			/* the key held in env->logins, or "" */
+	bool bad;			/* an outcome that cannot become okay is recorded */
+	const struct dt_exec *exec;	/* the one under way */
+};
+
+extern const struct dt_services services;
+
+/* services_task.c */
+int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end);
+int service_local(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end);
+/* Records an error as the host's outcome; DT_FAIL. */
+int task_error(struct dt_task *t, const struct dt_err *err);
+/* services_script.c: the run of a script module. */
+int script_run(struct dt_task *t);
+/* DT_HOST, DT_ADDRESS, ... as NAME=VALUE.  0, or -1: no memory. */
+int task_environment(struct dt_task *t, struct strs *env);
+/* Runs argv here (local_run) with the task's environment and more (may be NULL). */
+int task_local(struct dt_task *t, char *const *argv, const char *const *more, const char *in, size_t in_len,
+	       struct dt_exit *end);
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * services_task - one host of a call: its session, its commands, its outcome.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "dt/base/quote.h"
+#include "dt/base/util.h"
+#include "dt/run/local.h"
+#include "dt/run/services_impl.h"
+
+extern char **environ;
+
+int task_error(struct dt_task *t, const struct dt_err *err)
+{
+	result_error(t->result, err);
+	t->bad = true;
+	return DT_FAIL;
+}
+
+/* ---- the session ---- */
+
+static int on_connect(void *arg, const char *address, int64_t deadline, struct dt_err *err)
+{
+	struct dt_task *t = arg;
+
+	(void)snprintf(t->turn, sizeof(t->turn), "%s port %d", address, t->target->port);
+	if (gate_enter(t->env->logins, t->turn, deadline, err) == 0)
+		return 0;
+	t->turn[0] = '\0';
+	return -1;
+}
+
+static void on_login(void *arg)
+{
+	struct dt_task *t = arg;
+
+	if (*t->turn)
+		gate_leave(t->env->logins, t->turn);
+	t->turn[0] = '\0';
+}
+
+static void on_note(void *arg, int level, const char *text)
+{
+	struct dt_task *t = arg;
+
+	t->env->note(t->env->arg, t->index, level, text);
+}
+
+static int connect_task(struct dt_task *t)
+{
+	const struct session_hooks hooks = {
+		.before_connect = on_connect, .after_login = on_login, .note = on_note, .arg = t,
+	};
+	struct dt_err err = DT_ERR_INIT;
+	/* the hooks live as long as the session: the openssh transport logs in later */
+	struct session_hooks *kept = malloc(sizeof(*kept));
+
+	if (!kept) {
+		(void)err_nomem(&err);
+		return task_error(t, &err);
+	}
+	*kept = hooks;
+	t->hooks = kept;
+	if (session_open(t->env->ssh, t->target, kept, t->env->deadline, &t->session, &err) != 0)
+		return task_error(t, &err);
+	(void)snprintf(t->result->address, sizeof(t->result->address), "%s", session_address(t->session));
+	t->result->transport = session_transport(t->session);
+	return DT_OK;
+}
+
+/* ---- commands ---- */
+
+static void on_output(void *arg, int stream, const char *data, size_t len)
+{
+	struct dt_task *t = arg;
+
+	if (t->exec->output) {
+		t->exec->output(t->exec->arg, stream, data, len);
+		return;
+	}
+	(void)output_add(&t->result->output, stream, data, len);
+	if (t->env->stream)
+		t->env->emit(t->env->arg, t->index, stream, data, len);
+}
+
+/* The words before a command that sudo(8) runs, and the markers it speaks with. */
+struct sudo {
+	char prompt[40], ready[40];
+	char become[96];
+	struct buf command;
+};
+
+static int sudo_command(struct sudo *s, const char *command, bool password)
+{
+	static const char script[] = "printf %s \"$0\" >&2; exec /bin/sh -c \"$1\"";
+	const char *argv[] = { "/bin/sh", "-c", script, s->ready, command };
+	char hex[33];
+
+	random_hex(hex, 16);
+	(void)snprintf(s->prompt, sizeof(s->prompt), "dt-%s:", hex);
+	random_hex(hex, 16);
+	(void)snprintf(s->ready, sizeof(s->ready), "dt-%s.", hex);
+	if (password)
+		(void)snprintf(s->become, sizeof(s->become), "sudo -S -p %s --", s->prompt);
+	else
+		(void)snprintf(s->become, sizeof(s->become), "sudo -n --");
+	buf_init(&s->command, 4UL << 20);
+	return buf_addf(&s->command, "%s ", s->become) != 0 || quote_argv(&s->command, argv, ARRAY_LEN(argv)) != 0 ? -1 : 0;
+}
+
+int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end)
+{
+	struct session_exec req = {
+		.command = e->command, .in = e->in, .in_len = e->in_len, .output = on_output, .arg = t,
+		.wrap = !(e->flags & DT_EXEC_RAW) && t->target->shell, .deadline = t->env->deadline,
+	};
+	struct session_exit got;
+	struct dt_err err = DT_ERR_INIT;
+	struct sudo sudo = { .become = "" };
+	int r;
+
+	if (t->bad)
+		return DT_FAIL;
+	if (!t->session && connect_task(t) != DT_OK)
+		return DT_FAIL;
+	buf_init(&sudo.command, 0);
+	if (e->flags & DT_EXEC_SUDO) {
+		if (sudo_command(&sudo, e->command, t->env->sudo != NULL) != 0) {
+			(void)err_set(&err, ERR_LOCAL, "the command is too long");
+			buf_release(&sudo.command);
+			return task_error(t, &err);
+		}
+		req.command = sudo.command.data;
+		req.prompt = sudo.prompt;
+		req.ready = sudo.ready;
+		req.answer = t->env->sudo;
+		req.become = sudo.become;
+	}
+	if (t->env->command_timeout_ms)
+		req.deadline = deadline_min(req.deadline, now_ms() + t->env->command_timeout_ms);
+	t->exec = e;
+	r = session_run(t->session, &req, &got, &err);
+	t->exec = NULL;
+	buf_release(&sudo.command);
+	if (r != 0)
+		return task_error(t, &err);
+	t->last.status = got.status;
+	memcpy(t->last.signal, got.signal, sizeof(t->last.signal));
+	if (end)
+		*end = t->last;
+	return DT_OK;
+}
+
+int task_environment(struct dt_task *t, struct strs *env)
+{
+	const struct dt_host *h = &t->call->hosts->v[t->index]->pub;
+	struct buf b;
+	int r = 0;
+
+	buf_init(&b, 1UL << 20);
+	r |= buf_addf(&b, "DT_HOST=%s", h->name) | strs_add(env, b.data);
+	buf_clear(&b);
+	r |= buf_addf(&b, "DT_ADDRESS=%s", t->target->hostname) | strs_add(env, b.data);
+	buf_clear(&b);
+	r |= buf_addf(&b, "DT_USER=%s", t->target->user) | strs_add(env, b.data);
+	buf_clear(&b);
+	r |= buf_addf(&b, "DT_PORT=%d", t->target->port) | strs_add(env, b.data);
+	buf_clear(&b);
+	r |= buf_adds(&b, "DT_TAGS=");
+	for (size_t i = 0; h->tags && h->tags[i]; i++)
+		r |= buf_addf(&b, "%s%s", i ? " " : "", h->tags[i]);
+	r |= strs_add(env, b.data);
+	buf_release(&b);
+	return r ? -1 : 0;
+}
+
+/* The name of a signal as RFC 4254 has it. */
+static void signal_name(int number, char out[16])
+{
+	const char *name = sigabbrev_np(number);
+
+	(void)snprintf(out, 16, "%s", name ? name : "unknown");
+}
+
+int task_local(struct dt_task *t, char *const *argv, const char *const *more, const char *in, size_t in_len,
+	       struct dt_exit *end)
+{
+	struct local_command c = {
+		.argv = argv, .in = in, .in_len = in_len, .cancel_fd = t->env->ssh->cancel_fd,
+		.deadline = t->env->deadline, .output = on_output, .arg = t,
+	};
+	struct dt_err err = DT_ERR_INIT;
+	struct strs env = { 0 };
+	int status = 0, r;
+
+	r = task_environment(t, &env);
+	for (size_t i = 0; more && more[i]; i++)
+		r |= strs_add(&env, more[i]);
+	for (char **e = environ; *e; e++)
+		r |= strs_add(&env, *e);
+	if (r) {
+		strs_release(&env);
+		(void)err_nomem(&err);
+		return task_error(t, &err);
+	}
+	c.env = env.v;
+	if (t->env->command_timeout_ms)
+		c.deadline = deadline_min(c.deadline, now_ms() + t->env->command_timeout_ms);
+	r = local_run(&c, &status, &err);
+	strs_release(&env);
+	if (r != 0)
+		return task_error(t, &err);
+	memset(&t->last, 0, sizeof(t->last));
+	if (WIFSIGNALED(status)) {
+		t->last.status = -1;
+		signal_name(WTERMSIG(status), t->last.signal);
+	} else {
+		t->last.status = WEXITSTATUS(status);
+	}
+	if (end)
+		*end = t->last;
+	return DT_OK;
+}
+
+int service_local(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end)
+{
+	char *command, *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, NULL, NULL };
+	struct dt_err err = DT_ERR_INIT;
+	int r;
+
+	if (t->bad)
+		return DT_FAIL;
+	command = strdup(e->command);
+	if (!command) {
+		(void)err_nomem(&err);
+		return task_error(t, &err);
+	}
+	argv[2] = command;
+	t->exec = e;
+	r = task_local(t, argv, e->env, e->in, e->in_len, end);
+	t->exec = NULL;
+	free(command);
+	return r;
+}
+
+/* ---- the task ---- */
+
+static void decide(struct dt_task *t, int r)
+{
+	if (t->bad)
+		return;
+	if (r == DT_OK)
+		result_exit(t->result, 0, NULL);
+	else if (*t->last.signal)
+		result_exit(t->result, -1, t->last.signal);
+	else
+		result_exit(t->result, t->last.status > 0 ? t->last.status : 1, NULL);
+}
+
+void task_run(const struct dt_call *c, const struct task_env *env, size_t index, struct result *r)
+{
+	struct dt_task t = {
+		.call = c, .env = env, .index = index, .target = plan_target(env->plan, index), .result = r,
+	};
+	const struct dt_verb *v = c->args->verb;
+
+	result_init(r, env->max_output);
+	call_describe(c, index, r);
+	r->user = t.target->user;
+	r->began_ms = now_ms();
+	decide(&t, c->module->script ? script_run(&t) : v->run(&t, c, &services));
+	session_close(t.session);
+	on_login(&t);
+	free(t.hooks);
+	strs_release(&t.scratch);
+	r->ended_ms = now_ms();
+}
