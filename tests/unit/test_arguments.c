@@ -183,7 +183,9 @@ static void test_options_and_rest(void)
 	CHECK_INT(parse(&single, "-"), 0);
 	CHECK_STR(text("command"), "-");
 
-	refused(&single, "--stdout true", "single: no option --stdout");
+	refused(&single, "--sdtin true", "single: no option --sdtin; did you mean --stdin?");
+	refused(&single, "--cuont=3 true", "single: no option --cuont; did you mean --count?");
+	refused(&single, "--elsewhere true", "single: no option --elsewhere; put --");
 	refused(&single, "-l true", "single: no option -l");
 	refused(&single, "-l true", "put -- before a command that begins with -");
 	refused(&single, "--stdin", "single: needs a command");
@@ -210,6 +212,7 @@ static void test_verbs(void)
 {
 	refused(&mod, "", "mod: needs a verb: typed, command, rest, none");
 	refused(&mod, "zzzzzzzz", "mod: no verb \"zzzzzzzz\"; there are typed, command, rest, none");
+	refused(&mod, "comand ls", "mod: no verb \"comand\"; did you mean command?");
 	CHECK_INT(parse(&mod, "none"), 0);
 	CHECK_STR(a.verb->name, "none");
 	CHECK_INT(a.n, 0);

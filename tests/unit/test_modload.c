@@ -146,6 +146,8 @@ static void test_names(void)
 {
 	begin();
 	refused("no-such-module", "there is none");
+	put_object("good", "good.so");
+	refused("goood", "there is none; did you mean good?");
 	refused("../good", "a name is");
 	refused("", "a name is");
 	refused("-x", "a name is");
