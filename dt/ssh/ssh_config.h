@@ -5,6 +5,11 @@
  * globs, relative to ~/.ssh or /etc/ssh.  What dt does not do itself (Match,
  * ProxyCommand, GSSAPI, certificates, PKCS#11, ...) is not interpreted but
  * named in openssh_because, so that the session goes through ssh(1).
+ * ssh_config_keywords.c says what dt does for each keyword.
+ *
+ * A fault in a file is an error whether or not its line applies, as with
+ * ssh; only keywords that ssh does not know are told at the lookup, since
+ * IgnoreUnknown may depend on the host.
  */
 #ifndef DT_SSH_SSH_CONFIG_H
 #define DT_SSH_SSH_CONFIG_H
@@ -32,13 +37,28 @@ struct ssh_value {
 
 /* Strings in struct ssh_value live as long as the config. */
 struct ssh_host_config {
-	struct ssh_value hostname;	/* %h is expanded by ssh_config_lookup into hostname_expanded */
-	char *hostname_expanded;	/* malloced, or NULL */
-	struct ssh_value user, port, proxyjump, hostkeyalias, connecttimeout;
+	struct ssh_value hostname;	/* as written */
+	char *hostname_expanded;	/* with %h and %% expanded, lower case, malloced; NULL where not set */
+	struct ssh_value user;
+	struct ssh_value port;		/* decimal; a service's name is looked up */
+	struct ssh_value proxyjump;	/* "a,user@b:port"; never "none" */
+	struct ssh_value hostkeyalias;	/* lower case */
+	struct ssh_value connecttimeout; /* whole seconds, decimal; "none" for none and 0 */
 	struct ssh_value userknownhostsfile, globalknownhostsfile;	/* as written: several, quoted */
-	struct ssh_value identitiesonly, identityagent, stricthostkeychecking, hashknownhosts;
-	struct strs identityfile;	/* all that apply, in order, ~ and %d %h %r %u expanded */
-	struct strs known_hosts_files;	/* the two above, split and expanded; empty: defaults */
+	struct ssh_value identitiesonly, hashknownhosts;	/* "yes", "no" */
+	struct ssh_value identityagent;	/* as written; never with tokens or variables */
+	struct ssh_value stricthostkeychecking;	/* "yes", "no", "ask", "accept-new" */
+	/*
+	 * All that apply, in order, without doubles, ~ and %d %h %r %u
+	 * expanded.  A single "none" keeps the default files away.
+	 */
+	struct strs identityfile;
+	/*
+	 * The user's files and then the global ones, split and expanded,
+	 * defaults where one of the two is not set.  Empty: neither is set.
+	 * "UserKnownHostsFile none" gives /dev/null.
+	 */
+	struct strs known_hosts_files;
 	/*
 	 * Why only ssh(1) can honour this host's settings ("ProxyCommand at
 	 * /root/.ssh/config:7"), malloced, or NULL.

@@ -196,7 +196,8 @@ static void test_patterns(void)
 {
 	struct key a = ed25519(1), b = ed25519(2);
 
-	put(file, "!bad.x,*.X %s %s\n*.y %s %s\n!only.z %s %s\n", a.type, a.text, b.type, b.text, a.type, a.text);
+	put(file, "!bad.x,*.X %s %s\n*.y %s %s\n!only.z %s %s\n", a.type, a.text, b.type, b.text, a.type,
+	    a.text);
 	CHECK_INT(check("good.x", &a), HOSTKEY_OK);
 	CHECK_INT(check("bad.x", &a), HOSTKEY_UNKNOWN);
 	CHECK_INT(check("q.y", &b), HOSTKEY_OK);
@@ -245,12 +246,14 @@ static void test_junk(void)
 
 	put(file, "%s",
 	    "junk\n@marker web ssh-ed25519 AAAA\nweb ssh-ed25519\nweb ssh-ed25519 ????\nweb ssh-ed25519 AAA\n"
-	    "|1|short|hash ssh-ed25519 AAAA\n|2|x ssh-ed25519 AAAA\nweb 1024 35 1234567\n@revoked\n@revoked web\n");
+	    "|1|short|hash ssh-ed25519 AAAA\n|2|x ssh-ed25519 AAAA\nweb 1024 35 1234567\n@revoked\n@revoked "
+	    "web\n");
 	run("printf 'web %s %s\\nweb ssh-foo %s\\nweb ssh-rsa %s\\nweb ssh-ed25519 %s=\\n' >>%s", small.type,
 	    small.text, a.text, a.text, a.text, file);
 	CHECK_INT(check("web", &a), HOSTKEY_UNKNOWN);
 	/* The rest is still read; CRLF, a NUL, no last newline. */
-	run("printf 'web\\000 x\\n\\r\\n  web rsa-sha2-512 %s\\r\\n last\\t%s   %s' >>%s", r.text, a.type, a.text, file);
+	run("printf 'web\\000 x\\n\\r\\n  web rsa-sha2-512 %s\\r\\n last\\t%s   %s' >>%s", r.text, a.type,
+	    a.text, file);
 	CHECK_INT(check("web", &r), HOSTKEY_OK);
 	CHECK_INT(check("last", &a), HOSTKEY_OK);
 }
@@ -266,7 +269,9 @@ static void test_hashed(void)
 	kh = load(file, NULL);
 	CHECK(!known_hosts_hashed(kh));
 	known_hosts_free(kh);
-	CHECK_INT(run("ssh-keygen -q -H -f %s >/dev/null 2>&1 && rm -f %s.old && ! grep -q web %s", file, file, file), 0);
+	CHECK_INT(run("ssh-keygen -q -H -f %s >/dev/null 2>&1 && rm -f %s.old && ! grep -q web %s", file, file,
+		      file),
+		  0);
 	CHECK_INT(check("web", &a), HOSTKEY_OK);
 	CHECK_INT(check("Web", &a), HOSTKEY_OK);
 	CHECK_INT(check("db", &a), HOSTKEY_OK);
@@ -292,8 +297,8 @@ static void test_types(void)
 	struct known_hosts *kh;
 	bool ca;
 
-	put(file, "*.x %s %s\nweb.x %s %s\nweb.x %s %s\n@cert-authority web.* %s %s\n", r.type, r.text, a.type, a.text,
-	    b.type, b.text, b.type, b.text);
+	put(file, "*.x %s %s\nweb.x %s %s\nweb.x %s %s\n@cert-authority web.* %s %s\n", r.type, r.text, a.type,
+	    a.text, b.type, b.text, b.type, b.text);
 	kh = load(file, NULL);
 	CHECK_INT(known_hosts_types(kh, "Web.x", false, &types, &ca), 0);
 	CHECK(ca);
@@ -350,7 +355,9 @@ static void make_server(void)
 {
 	char path[128];
 
-	CHECK_INT(run("ssh-keygen -q -t ed25519 -N '' -f %s/host && ssh-keygen -q -t ed25519 -N '' -f %s/other", dir, dir), 0);
+	CHECK_INT(run("ssh-keygen -q -t ed25519 -N '' -f %s/host && ssh-keygen -q -t ed25519 -N '' -f %s/other",
+		      dir, dir),
+		  0);
 	(void)snprintf(path, sizeof(path), "%s/host.pub", dir);
 	server_key = read_key(path);
 	(void)snprintf(path, sizeof(path), "%s/other.pub", dir);
@@ -370,7 +377,8 @@ static bool ssh_takes(const char *host, int port)
 
 	(void)snprintf(path, sizeof(path), "%s/ssh.log", dir);
 	(void)run("ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile='%s' "
-		  "-o GlobalKnownHostsFile='%s' -o KexAlgorithms=curve25519-sha256 -o PreferredAuthentications=none "
+		  "-o GlobalKnownHostsFile='%s' -o KexAlgorithms=curve25519-sha256 -o "
+		  "PreferredAuthentications=none "
 		  "-o ProxyCommand='/usr/sbin/sshd -i -f %s/sshd_config 2>/dev/null' -p %d nobody@'%s' true "
 		  "</dev/null >/dev/null 2>%s",
 		  file, file2, dir, port, host, path);
@@ -398,8 +406,8 @@ static void compare(const char *host, int port)
 		text = get(file);
 		text2 = get(file2);
 		test_faults++;
-		(void)fprintf(stderr, "%s: ssh %s, verdict %d\n%s--\n%s", name, taken ? "takes" : "refuses", (int)v, text,
-			      text2);
+		(void)fprintf(stderr, "%s: ssh %s, verdict %d\n%s--\n%s", name, taken ? "takes" : "refuses",
+			      (int)v, text, text2);
 		free(text);
 		free(text2);
 	}
@@ -410,12 +418,42 @@ static void test_against_ssh_table(void)
 {
 	static const char *const rows[] = {
 		/* S is the server's key, O another of its type, R an RSA key, each with its type before it */
-		"web.x S", "WEB.x S", "web.x O", "web.x R", "other S", "[web.x]:2222 S", "[web.x]:2222 O\nweb.x S",
-		"web.x S\n@revoked * S", "@revoked web.x S\nweb.x S", "@revoked other S\nweb.x S", "@cert-authority * S",
-		"@cert-authority * O\nweb.x S", "web.x O\nweb.x S", "web.x R\nweb.x S", "*.x S", "!web.x,*.x S", "*.x,!web.x S",
-		"w?b.x S", "web.x,other S", ",web.x, S", "  web.x   S   comment", "\tweb.x S", "#web.x S", "junk\nweb.x S",
-		"web.x T rsa\nweb.x S", "@bad web.x S", "@revoked @cert-authority web.x S\nweb.x S", "web.x S\r", "\r\nweb.x S",
-		"web.x Q", "[web.x]:* S", "* S", "*:2222 S", "web.x P", "web.x L", "@revoked web.x S\n[web.x]:2222 S",
+		"web.x S",
+		"WEB.x S",
+		"web.x O",
+		"web.x R",
+		"other S",
+		"[web.x]:2222 S",
+		"[web.x]:2222 O\nweb.x S",
+		"web.x S\n@revoked * S",
+		"@revoked web.x S\nweb.x S",
+		"@revoked other S\nweb.x S",
+		"@cert-authority * S",
+		"@cert-authority * O\nweb.x S",
+		"web.x O\nweb.x S",
+		"web.x R\nweb.x S",
+		"*.x S",
+		"!web.x,*.x S",
+		"*.x,!web.x S",
+		"w?b.x S",
+		"web.x,other S",
+		",web.x, S",
+		"  web.x   S   comment",
+		"\tweb.x S",
+		"#web.x S",
+		"junk\nweb.x S",
+		"web.x T rsa\nweb.x S",
+		"@bad web.x S",
+		"@revoked @cert-authority web.x S\nweb.x S",
+		"web.x S\r",
+		"\r\nweb.x S",
+		"web.x Q",
+		"[web.x]:* S",
+		"* S",
+		"*:2222 S",
+		"web.x P",
+		"web.x L",
+		"@revoked web.x S\n[web.x]:2222 S",
 	};
 	struct key r = rsa(5, 2048);
 
@@ -463,7 +501,8 @@ static const char *pick(const char *const *list, size_t n)
 static void test_against_ssh_random(void)
 {
 	static const char *const markers[] = { "", "", "", "", "", "@revoked ", "@cert-authority " };
-	static const char *const names[] = { "web.x", "WEB.X", "[web.x]:2222", "*.x", "!web.x", "db.x", "*", "w?b*", "[*]:2222" };
+	static const char *const names[] = { "web.x", "WEB.X", "[web.x]:2222", "*.x",	  "!web.x",
+					     "db.x",  "*",     "w?b*",	       "[*]:2222" };
 	char path[128];
 	int rounds = 60;
 
@@ -479,7 +518,8 @@ static void test_against_ssh_random(void)
 			while (f && lines-- > 0) {
 				const struct key *key = random() % 2 ? &server_key : &other_key;
 
-				(void)fprintf(f, "%s%s", pick(markers, ARRAY_LEN(markers)), pick(names, ARRAY_LEN(names)));
+				(void)fprintf(f, "%s%s", pick(markers, ARRAY_LEN(markers)),
+					      pick(names, ARRAY_LEN(names)));
 				if (random() % 3 == 0)
 					(void)fprintf(f, ",%s", pick(names, ARRAY_LEN(names)));
 				(void)fprintf(f, " %s %s\n", key->type, key->text);
@@ -495,7 +535,8 @@ static void test_against_ssh_random(void)
 
 /* ---- writing ---- */
 
-static size_t write_keys(const char *path, const struct known_host_line *lines, size_t n, bool hash, bool replace)
+static size_t write_keys(const char *path, const struct known_host_line *lines, size_t n, bool hash,
+			 bool replace)
 {
 	struct dt_err err = DT_ERR_INIT;
 	size_t added;
@@ -513,7 +554,9 @@ static bool keygen_finds(const char *path, const char *name, const struct key *k
 static void test_write_new(void)
 {
 	struct key a = ed25519(1), r = rsa(3, 2048);
-	struct known_host_line lines[] = { { "Web", a.blob, a.len }, { "[web]:2222", r.blob, r.len }, { "web", a.blob, a.len } };
+	struct known_host_line lines[] = { { "Web", a.blob, a.len },
+					   { "[web]:2222", r.blob, r.len },
+					   { "web", a.blob, a.len } };
 	char path[128], *text, want[2000];
 	struct stat st;
 
@@ -532,7 +575,7 @@ static void test_write_new(void)
 	strcat(path, "/known_hosts");
 	CHECK(keygen_finds(path, "web", &a));
 	CHECK(keygen_finds(path, "[web]:2222", &r));
-	CHECK_INT(write_keys(path, lines, 3, true, true), 0);	/* all there: nothing is written */
+	CHECK_INT(write_keys(path, lines, 3, true, true), 0); /* all there: nothing is written */
 }
 
 static void test_write_hashed(void)
@@ -584,12 +627,15 @@ static void test_write_keeps_bytes(void)
 	free(text);
 	/* With it the changed plain line goes; wildcards, marks, other names and ports stay. */
 	put(file,
-	    "%sweb,db %s %s\n@revoked web %s %s\n*eb %s %s\nwebx %s %s\n[web]:2222 %s %s\nWEB %s %s\n@cert-authority web %s %s",
-	    head, a.type, a.text, a.type, a.text, b.type, b.text, b.type, b.text, b.type, b.text, b.type, b.text, b.type,
-	    b.text);
+	    "%sweb,db %s %s\n@revoked web %s %s\n*eb %s %s\nwebx %s %s\n[web]:2222 %s %s\nWEB %s "
+	    "%s\n@cert-authority web %s %s",
+	    head, a.type, a.text, a.type, a.text, b.type, b.text, b.type, b.text, b.type, b.text, b.type,
+	    b.text, b.type, b.text);
 	(void)snprintf(want, sizeof(want),
-		       "%s@revoked web %s %s\n*eb %s %s\nwebx %s %s\n[web]:2222 %s %s\n@cert-authority web %s %s\nweb %s %s\n",
-		       head, a.type, a.text, b.type, b.text, b.type, b.text, b.type, b.text, b.type, b.text, c.type, c.text);
+		       "%s@revoked web %s %s\n*eb %s %s\nwebx %s %s\n[web]:2222 %s %s\n@cert-authority web %s "
+		       "%s\nweb %s %s\n",
+		       head, a.type, a.text, b.type, b.text, b.type, b.text, b.type, b.text, b.type, b.text,
+		       c.type, c.text);
 	(void)snprintf(real, sizeof(real), "%s/real", dir);
 	CHECK_INT(rename(file, real), 0);
 	CHECK_INT(chmod(real, 0644), 0);
@@ -613,7 +659,8 @@ static void test_write_keeps_bytes(void)
 
 static void test_write_refuses(void)
 {
-	static const char *const bad[] = { "", "a b", "a,b", "*", "we?b", "|1|x", "@revoked", "#x", "!x", "a\nb", "a\x1b" };
+	static const char *const bad[] = { "",	       "a b", "a,b", "*",    "we?b", "|1|x",
+					   "@revoked", "#x",  "!x",  "a\nb", "a\x1b" };
 	struct key a = ed25519(1);
 	struct known_host_line line = { "web", a.blob, a.len };
 	struct dt_err err = DT_ERR_INIT;
@@ -672,7 +719,9 @@ static void test_write_concurrently(void)
 		CHECK_INT(known_hosts_check(kh, name, key.blob, key.len, NULL), HOSTKEY_OK);
 	}
 	known_hosts_free(kh);
-	CHECK_INT(run("test $(wc -l <%s) = %d && test $(ls %s.* 2>/dev/null | wc -l) = 0", file, WRITERS * EACH, file), 0);
+	CHECK_INT(run("test $(wc -l <%s) = %d && test $(ls %s.* 2>/dev/null | wc -l) = 0", file, WRITERS * EACH,
+		      file),
+		  0);
 }
 
 /* ---- speed ---- */
@@ -689,7 +738,7 @@ static void many_lines(const char *path, unsigned n, bool hashed)
 {
 	struct known_host_line *lines = calloc(n, sizeof(*lines));
 	struct key *keys = calloc(n, sizeof(*keys));
-	char (*names)[32] = calloc(n, sizeof(*names));
+	char(*names)[32] = calloc(n, sizeof(*names));
 
 	for (unsigned i = 0; lines && keys && names && i < n; i++) {
 		keys[i] = ed25519(i);
@@ -731,10 +780,12 @@ static void test_speed(void)
 		CHECK_INT(known_hosts_check(kh, "host4321.example.org", k.blob, k.len, NULL), HOSTKEY_OK);
 	lookup = (seconds() - t) / TURNS;
 	t = seconds();
-	CHECK_INT(known_hosts_check(kh, "host4321.example.org", unknown.blob, unknown.len, NULL), HOSTKEY_CHANGED);
+	CHECK_INT(known_hosts_check(kh, "host4321.example.org", unknown.blob, unknown.len, NULL),
+		  HOSTKEY_CHANGED);
 	miss = seconds() - t;
 	known_hosts_free(kh);
-	printf("load of 50,000 plain lines: %.1f ms; a known key among 5,000 hashed lines: %.4f ms; another: %.1f ms\n",
+	printf("load of 50,000 plain lines: %.1f ms; a known key among 5,000 hashed lines: %.4f ms; another: "
+	       "%.1f ms\n",
 	       plain * 1e3, lookup * 1e3, miss * 1e3);
 	CHECK(plain < 0.1 * slack);
 	CHECK(lookup < 0.001 * slack);
@@ -743,11 +794,25 @@ static void test_speed(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(test_name), TEST(test_verdicts), TEST(test_several_keys), TEST(test_patterns),
-		TEST(test_revoked), TEST(test_ca), TEST(test_junk), TEST(test_hashed), TEST(test_types),
-		TEST(test_unreadable), TEST(test_against_ssh_table), TEST(test_against_ssh_random),
-		TEST(test_write_new), TEST(test_write_hashed), TEST(test_write_keeps_bytes),
-		TEST(test_write_refuses), TEST(test_write_concurrently), TEST(test_speed), { NULL, NULL },
+		TEST(test_name),
+		TEST(test_verdicts),
+		TEST(test_several_keys),
+		TEST(test_patterns),
+		TEST(test_revoked),
+		TEST(test_ca),
+		TEST(test_junk),
+		TEST(test_hashed),
+		TEST(test_types),
+		TEST(test_unreadable),
+		TEST(test_against_ssh_table),
+		TEST(test_against_ssh_random),
+		TEST(test_write_new),
+		TEST(test_write_hashed),
+		TEST(test_write_keeps_bytes),
+		TEST(test_write_refuses),
+		TEST(test_write_concurrently),
+		TEST(test_speed),
+		{ NULL, NULL },
 	};
 	int r;
 

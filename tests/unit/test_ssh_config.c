@@ -1,0 +1,687 @@
+#include "tests/unit/test.h"
+
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dt/base/buf.h"
+#include "dt/base/util.h"
+#include "dt/ssh/ssh_config.h"
+#include "dt/ssh/ssh_config_tree.h"
+
+static char dir[] = "/tmp/dt-conf-XXXXXX";
+static char file[64];
+static const char *user, *home;
+
+static __attribute__((format(printf, 2, 3))) void put(const char *path, const char *fmt, ...)
+{
+	FILE *f = fopen(path, "w");
+	va_list ap;
+
+	CHECK(f);
+	if (!f)
+		return;
+	va_start(ap, fmt);
+	vfprintf(f, fmt, ap);
+	va_end(ap);
+	CHECK_INT(fclose(f), 0);
+	CHECK_INT(chmod(path, 0600), 0);
+}
+
+/* What the text in file says of a host; faults are counted where there is an error. */
+static struct ssh_config *config;
+static struct ssh_host_config found;
+
+static void done(void)
+{
+	ssh_host_config_release(&found);
+	ssh_config_free(config);
+	config = NULL;
+}
+
+static void look(const char *host, const char *text)
+{
+	struct dt_err err = DT_ERR_INIT;
+
+	done();
+	put(file, "%s", text);
+	config = ssh_config_load(file, &err);
+	if (!config || ssh_config_lookup(config, host, NULL, &found, &err) != 0) {
+		test_faults++;
+		(void)fprintf(stderr, "%s\n", err.msg);
+	}
+}
+
+static const char *because(const char *text)
+{
+	look("web", text);
+	return found.openssh_because;
+}
+
+/* The error of the text, without its path. */
+static const char *fault(const char *text)
+{
+	static struct dt_err err;
+	const char *p;
+
+	done();
+	memset(&err, 0, sizeof(err));
+	put(file, "%s", text);
+	config = ssh_config_load(file, &err);
+	if (config && ssh_config_lookup(config, "web", NULL, &found, &err) == 0)
+		return "none";
+	CHECK_INT(err.code, ERR_USAGE);
+	p = strrchr(err.msg, '/');
+	return p ? p + 1 : err.msg;
+}
+
+static void test_lexing(void)
+{
+	look("web", "#\n# x\n\n  User =  bob\r\nPORT\t2222 # trailing\nhostname=\"10.0.0.1\"\nHostKeyAlias "
+		    "'Al'\\ ias\f\n"
+		    "\"ConnectTimeout\" 1h30m");
+	CHECK_STR(found.user.value, "bob");
+	CHECK_HAS(found.user.where, "/conf:4");
+	CHECK_STR(found.port.value, "2222");
+	CHECK_STR(found.hostname.value, "10.0.0.1");
+	CHECK_STR(found.hostname_expanded, "10.0.0.1");
+	CHECK_STR(found.hostkeyalias.value, "al ias");
+	CHECK_STR(found.connecttimeout.value, "5400");
+	CHECK(!found.openssh_because);
+	done();
+}
+
+static void test_first_wins(void)
+{
+	look("web",
+	     "Host db\nUser no\nHost !web *\nUser no2\nHost w?b \"x y\"\nUser one\nPort ssh\nIdentityFile ~/a\n"
+	     "Host *\nUser two\nIdentityFile ~/b\nIdentityFile ~/a\nIdentitiesOnly TRUE\nHostName %h.X%%\n");
+	CHECK_STR(found.user.value, "one");
+	CHECK_STR(found.port.value, "22");
+	CHECK_STR(found.identitiesonly.value, "yes");
+	CHECK_STR(found.hostname_expanded, "web.x%");
+	CHECK_INT(found.identityfile.n, 2);
+	CHECK(str_starts(found.identityfile.v[0], home) && str_ends(found.identityfile.v[0], "/a"));
+	CHECK(str_ends(found.identityfile.v[1], "/b"));
+	done();
+}
+
+static void test_tokens(void)
+{
+	char want[300];
+	struct dt_err err = DT_ERR_INIT;
+
+	look("WEB", "HostName %h.example.org\nUser deploy\nIdentityFile %d/%h-%r-%u%%\nUserKnownHostsFile "
+		    "~/kh_%h \"b c\"\n");
+	(void)snprintf(want, sizeof(want), "%s/web.example.org-deploy-%s%%", home, user);
+	CHECK_STR(found.identityfile.v[0], want);
+	CHECK_INT(found.known_hosts_files.n, 4);
+	(void)snprintf(want, sizeof(want), "%s/kh_web.example.org", home);
+	CHECK_STR(found.known_hosts_files.v[0], want);
+	CHECK_STR(found.known_hosts_files.v[1], "b c");
+	CHECK_STR(found.known_hosts_files.v[2], "/etc/ssh/ssh_known_hosts");
+	CHECK_STR(found.userknownhostsfile.value, "~/kh_%h \"b c\"");
+	ssh_host_config_release(&found);
+	CHECK_INT(ssh_config_lookup(config, "x", "other", &found, &err), 0);
+	(void)snprintf(want, sizeof(want), "%s/x.example.org-other-%s%%", home, user);
+	CHECK_STR(found.identityfile.v[0], want);
+
+	look("web", "GlobalKnownHostsFile none\nUserKnownHostsFile none\nIdentityFile none\n");
+	CHECK_INT(found.known_hosts_files.n, 1);
+	CHECK_STR(found.known_hosts_files.v[0], "/dev/null");
+	CHECK_INT(found.identityfile.n, 1);
+	CHECK_STR(found.identityfile.v[0], "none");
+	look("web", "IdentityFile none\nIdentityFile /k\n");
+	CHECK_INT(found.identityfile.n, 1);
+	CHECK_STR(found.identityfile.v[0], "/k");
+	CHECK_HAS(because("IdentityFile /k-%n\nIdentityFile /j\n"), "IdentityFile at ");
+	CHECK_INT(found.identityfile.n, 1);
+	CHECK_HAS(because("UserKnownHostsFile /a /b-%k\n"), "UserKnownHostsFile at ");
+	CHECK_INT(found.known_hosts_files.n, 0);
+	CHECK_HAS(because("UserKnownHostsFile ${HOME}/x\n"), "UserKnownHostsFile at ");
+	CHECK_HAS(because("UserKnownHostsFile ~no-such-user/x\n"), "UserKnownHostsFile at ");
+	done();
+}
+
+static void test_forces(void)
+{
+	CHECK_STR(because("User x\nForwardX11 yes\nControlMaster auto\nControlPath /x\nCompression yes\n"),
+		  NULL);
+	CHECK_STR(because("Match all\nUser bob\n"), NULL);
+	CHECK_STR(found.user.value, "bob");
+	CHECK_HAS(because("Host db\nMatch user x\nUser bob\n"), "Match at ");
+	CHECK_HAS(found.openssh_because, "/conf:2");
+	CHECK_STR(found.user.value, NULL);
+	CHECK_HAS(because("ProxyCommand nc %h %p\n"), "ProxyCommand at ");
+	CHECK_STR(because("ProxyCommand none\nProxyCommand nc\n"), NULL);
+	CHECK_STR(because("Host db\nProxyCommand nc\n"), NULL);
+	CHECK_STR(because("ProxyJump a,b@c:22\nProxyCommand nc\n"), NULL);
+	CHECK_STR(found.proxyjump.value, "a,b@c:22");
+	CHECK_STR(because("ProxyCommand none\nProxyJump a\n"), NULL);
+	CHECK_STR(found.proxyjump.value, NULL);
+	CHECK_STR(because("ProxyJump none\nProxyJump a\n"), NULL);
+	CHECK_STR(found.proxyjump.value, NULL);
+	CHECK_HAS(because("ProxyJump ssh://a\n"), "ProxyJump at ");
+	CHECK_STR(found.proxyjump.value, NULL);
+	CHECK_HAS(because("Ciphers aes128-ctr\n"), "Ciphers at ");
+	CHECK_HAS(because("kexalgorithms +x\n"), "KexAlgorithms at ");
+	CHECK_STR(because("AddressFamily any\n"), NULL);
+	CHECK_HAS(because("AddressFamily inet6\n"), "AddressFamily at ");
+	CHECK_HAS(because("CertificateFile none\nCertificateFile ~/c\n"), "CertificateFile at ");
+	CHECK_STR(because("PKCS11Provider none\nPKCS11Provider /x\n"), NULL);
+	CHECK_STR(because("RequestTTY yes\n"), NULL);
+	CHECK_HAS(because("RequestTTY force\n"), "RequestTTY at ");
+	CHECK_STR(because("VerifyHostKeyDNS ask\n"), NULL);
+	CHECK_HAS(because("VerifyHostKeyDNS YES\n"), "VerifyHostKeyDNS at ");
+	CHECK_STR(because("PreferredAuthentications publickey,password\n"), NULL);
+	CHECK_HAS(because("PreferredAuthentications password\n"), "PreferredAuthentications at ");
+	CHECK_HAS(because("CanonicalizeHostname always\n"), "CanonicalizeHostname at ");
+	CHECK_STR(because("IdentityAgent none\n"), NULL);
+	CHECK_STR(found.identityagent.value, "none");
+	CHECK_STR(because("IdentityAgent ~/agent\n"), NULL);
+	CHECK_HAS(because("IdentityAgent $SOCK\n"), "IdentityAgent at ");
+	CHECK_STR(found.identityagent.value, NULL);
+	CHECK_STR(because("StrictHostKeyChecking Off\n"), NULL);
+	CHECK_STR(found.stricthostkeychecking.value, "no");
+	done();
+}
+
+static void test_environment(void)
+{
+	CHECK_INT(setenv("DT_TEST_VAR", "1", 1), 0);
+	CHECK_INT(setenv("LC_ALL", "C", 1), 0);
+	CHECK_STR(because("SendEnv LANG LC_*\nSendEnv COLORTERM NO_COLOR\n"), NULL);
+	CHECK_HAS(because("SendEnv LANG DT_TEST_*\n"), "SendEnv at ");
+	CHECK_STR(because("SendEnv DT_NO_SUCH_*\n"), NULL);
+	CHECK_HAS(because("SetEnv A=b\n"), "SetEnv at ");
+	CHECK_INT(setenv("KRB5CCNAME", "FILE:/x", 1), 0);
+	CHECK_HAS(because("GSSAPIAuthentication yes\n"), "GSSAPIAuthentication at ");
+	CHECK_STR(because("GSSAPIAuthentication no\n"), NULL);
+	CHECK_INT(unsetenv("KRB5CCNAME"), 0);
+	if (access("/tmp/krb5cc_0", F_OK) != 0 && getuid() == 0)
+		CHECK_STR(because("GSSAPIAuthentication yes\n"), NULL);
+	done();
+}
+
+static void test_include(void)
+{
+	char text[1000], path[100];
+
+	(void)snprintf(path, sizeof(path), "%s/a.inc", dir);
+	put(path, "User a\nHost db\nPort 1\n");
+	(void)snprintf(path, sizeof(path), "%s/b.inc", dir);
+	put(path, "Port 2\nHostKeyAlias b\n");
+	(void)snprintf(text, sizeof(text), "Include %s/none %s/*.inc\nPort 3\n", dir, dir);
+	look("web", text);
+	CHECK_STR(found.user.value, "a");
+	CHECK_STR(found.port.value, "2");
+	CHECK_HAS(found.port.where, "/b.inc:1");
+	(void)snprintf(text, sizeof(text), "Host db\nInclude %s/*.inc\nUser c\nHost *\nPort 3\n", dir);
+	look("web", text);
+	CHECK_STR(found.user.value, NULL);
+	CHECK_STR(found.port.value, "3");
+	/* A Host in an included file ends with it. */
+	(void)snprintf(text, sizeof(text), "Include %s/a.inc\nPort 4\n", dir);
+	look("web", text);
+	CHECK_STR(found.port.value, "4");
+	put(path, "Match user x\n");
+	(void)snprintf(text, sizeof(text), "Host db\nInclude %s/b.inc\n", dir);
+	CHECK_HAS(because(text), "/b.inc:1");
+	CHECK_INT(chmod(path, 0666), 0);
+	CHECK_HAS(fault(text), "bad owner or permissions");
+	put(path, "Include %s/b.inc\n", dir);
+	CHECK_HAS(fault(text), "too many recursive");
+	put(path, "\nPort x\n");
+	CHECK_HAS(fault(text), "b.inc:2: Port: ");
+	(void)snprintf(text, sizeof(text), "rm %s/*.inc", dir);
+	CHECK_INT(system(text), 0);
+	done();
+}
+
+static void test_faults_told(void)
+{
+	CHECK_STR(fault("\nBogus x\n"), "conf:2: Bad configuration option: bogus");
+	CHECK_STR(fault("Host db\nBogus x\n"), "conf:2: Bad configuration option: bogus");
+	CHECK_STR(fault("IgnoreUnknown x,BOG*\nBogus x\n"), "none");
+	CHECK_STR(fault("Host db\nIgnoreUnknown BOG*\nHost *\nBogus x\n"),
+		  "conf:4: Bad configuration option: bogus");
+	CHECK_STR(fault("User\n"), "conf:1: no argument after keyword \"User\"");
+	CHECK_STR(fault("User \"\"\n"), "conf:1: User: empty argument");
+	CHECK_STR(fault("User a b\n"), "conf:1: User: extra arguments at end of line");
+	CHECK_STR(fault("User \"a\n"), "conf:1: User: invalid quotes");
+	CHECK_STR(fault("\"User a\n"), "none"); /* as ssh reads it, or does not */
+	CHECK_STR(fault("Port 0\n"), "conf:1: Port: not a port from 1 to 65535");
+	CHECK_STR(fault("Host db\nPort 65536\n"), "conf:2: Port: not a port from 1 to 65535");
+	CHECK_STR(fault("ConnectTimeout 5x\n"), "conf:1: ConnectTimeout: not a time");
+	CHECK_STR(fault("IdentitiesOnly maybe\n"), "conf:1: IdentitiesOnly: neither yes nor no");
+	CHECK_STR(fault("UserKnownHostsFile a none\n"), "conf:1: UserKnownHostsFile: none must stand alone");
+	CHECK_STR(fault("Host a \"\"\n"), "conf:1: Host: empty argument");
+	CHECK_STR(fault("HostName %p\n"), "conf:1: HostName: only %h and %% can be expanded");
+	CHECK_STR(fault("Host db\nHostName %p\n"), "none");
+	done();
+}
+
+static void test_files(void)
+{
+	struct dt_err err = DT_ERR_INIT;
+	struct ssh_config *c = ssh_config_load("none", &err);
+	char path[100];
+
+	CHECK(c);
+	CHECK_INT(ssh_config_lookup(c, "web", NULL, &found, &err), 0);
+	CHECK(!found.user.value && !found.openssh_because && !found.hostname_expanded);
+	ssh_host_config_release(&found);
+	ssh_config_free(c);
+	CHECK(!ssh_config_load("/nonexistent/config", &err));
+	CHECK_INT(err.code, ERR_USAGE);
+	CHECK_HAS(err.msg, "/nonexistent/config: ");
+
+	/* The user's own file. */
+	(void)snprintf(path, sizeof(path), "%s/.ssh", dir);
+	CHECK_INT(mkdir(path, 0700), 0);
+	CHECK_INT(setenv("HOME", dir, 1), 0);
+	(void)snprintf(path, sizeof(path), "%s/.ssh/more", dir);
+	put(path, "Port 99\n");
+	(void)snprintf(path, sizeof(path), "%s/.ssh/config", dir);
+	put(path, "User mine\nInclude more\nIdentityFile ~/key\n");
+	c = ssh_config_load(NULL, &err);
+	CHECK(c);
+	if (c) {
+		CHECK_INT(ssh_config_lookup(c, "web", NULL, &found, &err), 0);
+		CHECK_STR(found.user.value, "mine");
+		CHECK_STR(found.port.value, "99");
+		CHECK(found.identityfile.n && str_starts(found.identityfile.v[0], dir));
+		ssh_host_config_release(&found);
+		ssh_config_free(c);
+	}
+	CHECK_INT(chmod(path, 0602), 0);
+	CHECK(!ssh_config_load(NULL, &err));
+	CHECK_HAS(err.msg, "bad owner or permissions");
+	CHECK_INT(setenv("HOME", home, 1), 0);
+}
+
+/* Debian's own file must not send every host through ssh(1). */
+static void test_system_file(void)
+{
+	if (access("/etc/ssh/ssh_config", R_OK) == 0 &&
+	    system("! grep -rqsE '^[^#]*(Match|ProxyCommand)' /etc/ssh/ssh_config "
+		   "/etc/ssh/ssh_config.d") == 0) {
+		struct dt_err err = DT_ERR_INIT;
+		struct ssh_config *c = ssh_config_load("/etc/ssh/ssh_config", &err);
+
+		CHECK(c);
+		if (!c)
+			return;
+		CHECK_INT(ssh_config_lookup(c, "web", NULL, &found, &err), 0);
+		CHECK_STR(found.openssh_because, NULL);
+		ssh_host_config_release(&found);
+		ssh_config_free(c);
+	}
+}
+
+/* ---- against ssh -G ---- */
+
+/* ssh's own answer; false where it refuses the file. */
+static bool ssh_answer(const char *host, struct strs *lines)
+{
+	char cmd[200], *line = NULL;
+	size_t size = 0;
+	FILE *p;
+
+	(void)snprintf(cmd, sizeof(cmd), "ssh -G -F %s '%s' 2>/dev/null </dev/null", file, host);
+	p = popen(cmd, "r");
+	while (p && getline(&line, &size, p) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		CHECK_INT(strs_add(lines, line), 0);
+	}
+	free(line);
+	return p && pclose(p) == 0;
+}
+
+/* All values of a keyword, joined by '|'. */
+static const char *answer(const struct strs *lines, const char *keyword, char *out, size_t size)
+{
+	size_t len = strlen(keyword), used = 0;
+
+	*out = '\0';
+	for (size_t i = 0; i < lines->n; i++)
+		if (str_starts(lines->v[i], keyword) && lines->v[i][len] == ' ')
+			used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "|" : "",
+						 lines->v[i] + len + 1);
+	return out;
+}
+
+/* ssh -G leaves ~ and tokens in IdentityFile. */
+static void expand_raw(const char *raw, const char *hostname, const char *login, char *out, size_t size)
+{
+	struct buf b;
+
+	buf_init(&b, size - 1);
+	for (const char *p = raw; *p; p++) {
+		if (*p == '~' && (p == raw || p[-1] == '|'))
+			buf_adds(&b, home);
+		else if (*p == '%' && p[1] == 'd')
+			buf_adds(&b, home), p++;
+		else if (*p == '%' && p[1] == 'h')
+			buf_adds(&b, hostname), p++;
+		else if (*p == '%' && p[1] == 'r')
+			buf_adds(&b, login), p++;
+		else if (*p == '%' && p[1] == 'u')
+			buf_adds(&b, user), p++;
+		else if (*p == '%' && p[1] == '%')
+			buf_addc(&b, '%'), p++;
+		else
+			buf_addc(&b, *p);
+	}
+	(void)snprintf(out, size, "%s", b.data);
+	buf_release(&b);
+}
+
+static void join(const struct strs *l, char sep, char *out, size_t size)
+{
+	size_t used = 0;
+
+	*out = '\0';
+	for (size_t i = 0; i < l->n; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? (char[]){ sep, '\0' } : "",
+					 l->v[i]);
+}
+
+/* Also what ssh has where nothing is set. */
+static const char *or_default(const char *value, const char *def)
+{
+	return value ? value : def;
+}
+
+/* Compares for one host; false where both refuse. */
+static bool compare(const char *host)
+{
+	struct strs lines = { NULL, 0, 0 };
+	struct dt_err err = DT_ERR_INIT;
+	struct ssh_host_config h = { .openssh_because = NULL };
+	struct ssh_config *c = ssh_config_load(file, &err);
+	bool we = c && ssh_config_lookup(c, host, NULL, &h, &err) == 0;
+	bool they = ssh_answer(host, &lines);
+	char a[4000], b[4000], hostname[300];
+	const char *login = or_default(h.user.value, user);
+
+	if (we != they) {
+		test_faults++;
+		(void)fprintf(stderr, "ssh %s, dt %s: %s\n", they ? "reads it" : "refuses",
+			      we ? "reads it" : "refuses", err.msg);
+	}
+	if (we && they) {
+		CHECK_STR(or_default(h.port.value, "22"), answer(&lines, "port", a, sizeof(a)));
+		CHECK_STR(login, answer(&lines, "user", a, sizeof(a)));
+		answer(&lines, "hostname", hostname, sizeof(hostname));
+		(void)snprintf(b, sizeof(b), "%s", or_default(h.hostname_expanded, host));
+		if (!h.hostname_expanded) /* then ssh's is in lower case */
+			CHECK(strcasecmp(b, hostname) == 0);
+		else
+			CHECK_STR(b, hostname);
+		if (h.identityfile.n) {
+			join(&h.identityfile, '|', b, sizeof(b));
+			expand_raw(answer(&lines, "identityfile", a, sizeof(a)), hostname, login, hostname,
+				   sizeof(hostname));
+			CHECK_STR(b, hostname);
+		} else {
+			CHECK_HAS(answer(&lines, "identityfile", a, sizeof(a)), "~/.ssh/id_rsa|");
+		}
+		CHECK_STR(or_default(h.proxyjump.value, ""), answer(&lines, "proxyjump", a, sizeof(a)));
+		answer(&lines, "proxycommand", a, sizeof(a));
+		CHECK_INT(*a != '\0', h.openssh_because && strstr(h.openssh_because, "ProxyCommand"));
+		CHECK_STR(or_default(h.hostkeyalias.value, ""), answer(&lines, "hostkeyalias", a, sizeof(a)));
+		answer(&lines, "connecttimeout", a, sizeof(a));
+		CHECK_STR(or_default(h.connecttimeout.value, "none"), strcmp(a, "0") == 0 ? "none" : a);
+		CHECK_STR(or_default(h.identitiesonly.value, "no"),
+			  answer(&lines, "identitiesonly", a, sizeof(a)));
+		CHECK_STR(or_default(h.hashknownhosts.value, "no"),
+			  answer(&lines, "hashknownhosts", a, sizeof(a)));
+		answer(&lines, "stricthostkeychecking", a, sizeof(a));
+		CHECK_STR(or_default(h.stricthostkeychecking.value, "ask"), strcmp(a, "true") == 0    ? "yes"
+									    : strcmp(a, "false") == 0 ? "no"
+												      : a);
+		answer(&lines, "userknownhostsfile", a, sizeof(a));
+		if (h.known_hosts_files.n) {
+			size_t used = strlen(a);
+
+			answer(&lines, "globalknownhostsfile", hostname, sizeof(hostname));
+			(void)snprintf(a + used, sizeof(a) - used, " %s", hostname);
+			join(&h.known_hosts_files, ' ', b, sizeof(b));
+			CHECK_STR(b, a);
+		} else {
+			CHECK_HAS(a, "/.ssh/known_hosts ");
+		}
+	}
+	strs_release(&lines);
+	ssh_host_config_release(&h);
+	ssh_config_free(c);
+	return we && they;
+}
+
+static const char *const host_words[] = {
+	"web",	 "WEB",	    "db",   "w?b",    "*",    "!web", "!db", "*.x",
+	"web.x", "\"web\"", "'d'b", "web,db", "!*.x", "#c",   "w*",
+};
+static const char *const values[][12] = {
+	{ "User", "a", "b", "\"c d\"", "'e\"f'", "g # h", "i\\ j", "k#l", NULL },
+	{ "Port", "1", "22", "2222", "ssh", "\"33\"", "65535", "022", NULL },
+	{ "HostName", "h1", "H2.X", "%h.y", "a-%h", "10.0.0.1", "::1", NULL },
+	{ "IdentityFile", "~/k1", "/k2", "%d/k3-%h", "k4-%r%%", "~/k1", "'k 5'", NULL },
+	{ "ProxyJump", "j1", "u@j2:22", "j3,j4", "none", "NONE", "[::1]:22,j5", NULL },
+	{ "ProxyCommand", "none", "nc %h %p", "\"x y\" z", NULL },
+	{ "UserKnownHostsFile", "~/f1", "/f2 /f3", "'/f4' /f5_%h", "%d/f6-%r", NULL },
+	{ "HostKeyAlias", "A1", "a2", NULL },
+	{ "ConnectTimeout", "1", "0", "none", "1h", "2m3s", "1w2D", "9H9", NULL },
+	{ "IdentitiesOnly", "yes", "NO", "true", "False", NULL },
+	{ "HashKnownHosts", "yes", "no", NULL },
+	{ "StrictHostKeyChecking", "yes", "no", "OFF", "ask", "accept-new", "true", NULL },
+	{ "Compression", "yes", "no", NULL },
+	{ "ServerAliveInterval", "10", "1m", NULL },
+	{ "Match", "all", "ALL", NULL },
+};
+static const char *const wrong[] = {
+	"Port 0",
+	"Port x",
+	"Port 1 2",
+	"User",
+	"User \"",
+	"User ''",
+	"IdentitiesOnly perhaps",
+	"ConnectTimeout -1",
+	"Bogus x",
+	"IgnoreUnknown BOG*",
+	"IgnoreUnknown x",
+	"Host",
+	"Host ''",
+	"HostName %p",
+	"Include ''",
+	"HostName a b",
+	"UserKnownHostsFile a none",
+	"\"User\" q",
+	"User=x=y",
+	"User==z",
+	" =User z",
+	"Port=7",
+	"Port = 8 #",
+	"User # c",
+	"Port +5",
+	"Host # c",
+	"Include ~nouser/x",
+	"StrictHostKeyChecking maybe",
+	"UserKnownHostsFile /a '' /b",
+	"\"User x",
+	"User \"x y",
+};
+
+static const char *pick(const char *const *list, size_t n)
+{
+	return list[(size_t)random() % n];
+}
+
+static void random_lines(FILE *f, long n, int depth)
+{
+	static const char *const separators[] = { " ", "\t", "=", " = ", "  ", " =" };
+
+	while (n-- > 0) {
+		long what = random() % 100;
+
+		if (random() % 6 == 0)
+			fputs(random() % 2 ? "\t " : "  ", f);
+		if (what < 25) {
+			fputs("Host", f);
+			fputs(pick(separators, ARRAY_LEN(separators)), f);
+			for (long k = 1 + random() % 3; k > 0; k--)
+				fprintf(f, "%s%s", pick(host_words, ARRAY_LEN(host_words)), k > 1 ? " " : "");
+		} else if (what < 27) {
+			fputs(pick(wrong, ARRAY_LEN(wrong)), f);
+		} else if (what < 33 && depth) {
+			fprintf(f, "Include %s/%s", dir, random() % 3 ? "?.inc" : "1.inc");
+		} else if (what < 36) {
+			fputs(random() % 2 ? "# User hidden" : "", f);
+		} else {
+			const char *const *v = values[(size_t)random() % ARRAY_LEN(values)];
+			size_t count = 1;
+
+			while (v[count + 1])
+				count++;
+			if (random() % 4)
+				fputs(v[0], f);
+			else
+				for (const char *p = v[0]; *p; p++)
+					fputc(random() % 2 ? *p | 0x20 : *p & ~0x20, f);
+			fputs(pick(separators, ARRAY_LEN(separators)), f);
+			fputs(v[1 + (size_t)random() % count], f);
+		}
+		fputs(random() % 8 ? "\n" : random() % 2 ? " \r\n" : "\t\n", f);
+	}
+}
+
+static void random_file(const char *name, long lines, int depth)
+{
+	char path[100];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	CHECK(f);
+	if (!f)
+		return;
+	random_lines(f, lines, depth);
+	(void)fclose(f);
+	CHECK_INT(chmod(path, 0600), 0);
+}
+
+static void test_against_ssh_random(void)
+{
+	static const char *const hosts[] = { "web", "db", "web.x", "WEB", "wab" };
+	enum { ROUNDS = 500 };
+	int accepted = 0;
+	char cmd[300];
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		int before = test_faults;
+
+		srandom(i);
+		random_file("conf", 2 + random() % 20, 1);
+		random_file("1.inc", random() % 5, 0);
+		random_file("2.inc", random() % 5, 0);
+		accepted += compare(pick(hosts, ARRAY_LEN(hosts)));
+		if (test_faults == before)
+			continue;
+		(void)fprintf(stderr, "seed %u:\n", i);
+		(void)snprintf(cmd, sizeof(cmd), "cd %s && tail -n +1 conf ?.inc >&2", dir);
+		(void)!system(cmd);
+		break;
+	}
+	printf("%d of %d random configurations were valid\n", accepted, (int)ROUNDS);
+	CHECK(accepted > ROUNDS / 3);
+	(void)snprintf(cmd, sizeof(cmd), "rm -f %s/?.inc", dir);
+	CHECK_INT(system(cmd), 0);
+}
+
+/* Every wrong line alone: told by both or by neither. */
+static void test_against_ssh_wrong(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		int before = test_faults;
+
+		put(file, "%s\nPort 5\n", wrong[i]);
+		(void)compare("web");
+		if (test_faults != before)
+			(void)fprintf(stderr, "%s\n", wrong[i]);
+	}
+}
+
+/* Keywords that this ssh knows and the table does not would be errors where ssh has none. */
+static void test_keywords(void)
+{
+	static const char *const newer[] = { "RefuseConnection",       "ChannelTimeout",
+					     "ObscureKeystrokeTiming", "Tag",
+					     "VersionAddendum",	       "WarnWeakCrypto" };
+	char cmd[300], *line = NULL;
+	size_t size = 0, n = 0;
+	FILE *p;
+
+	for (const struct conf_keyword *k = conf_keywords; k->name; k++) {
+		bool is_newer = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(newer); i++)
+			is_newer |= strcmp(k->name, newer[i]) == 0;
+		if (conf_keyword_find(k->name) != k)
+			CHECK_STR(k->name, "twice in the table");
+		put(file, "%s x\n", k->name);
+		(void)snprintf(cmd, sizeof(cmd),
+			       "ssh -G -F %s web 2>&1 </dev/null | grep -q 'Bad configuration option'", file);
+		if (!is_newer && system(cmd) == 0)
+			CHECK_STR(k->name, "unknown to ssh");
+	}
+	p = popen("ssh -G -F none web 2>/dev/null </dev/null | cut -d' ' -f1", "r");
+	while (p && getline(&line, &size, p) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		n++;
+		if (!conf_keyword_find(line))
+			CHECK_STR(line, "in the table");
+	}
+	CHECK(p && pclose(p) == 0 && n > 50);
+	free(line);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		TEST(test_lexing),
+		TEST(test_first_wins),
+		TEST(test_tokens),
+		TEST(test_forces),
+		TEST(test_environment),
+		TEST(test_include),
+		TEST(test_faults_told),
+		TEST(test_files),
+		TEST(test_system_file),
+		TEST(test_against_ssh_random),
+		TEST(test_against_ssh_wrong),
+		TEST(test_keywords),
+		{ NULL, NULL },
+	};
+	struct passwd *pw = getpwuid(getuid());
+	char cmd[100];
+	int r;
+
+	if (!pw || !mkdtemp(dir))
+		return 1;
+	user = strdup(pw->pw_name);
+	home = strdup(pw->pw_dir); /* ssh asks the password database, not HOME */
+	(void)setenv("HOME", home, 1);
+	(void)snprintf(file, sizeof(file), "%s/conf", dir);
+	r = test_main(tests, argc, argv);
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	(void)!system(cmd);
+	free((void *)(uintptr_t)user);
+	free((void *)(uintptr_t)home);
+	return r;
+}
