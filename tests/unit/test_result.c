@@ -55,6 +55,14 @@ static void test_output_max(void)
 	CHECK_STR(one.data, "de");
 	output_release(&o);
 
+	output_init(&o, 100);
+	CHECK(output_add(&o, STREAM_OUT, "abc", 3) == 0);
+	o.total += 4;	/* as if memory had run out: what comes behind the hole is not kept */
+	CHECK(output_add(&o, STREAM_OUT, "def", 3) == 0);
+	CHECK_STR(o.bytes.data, "abc");
+	CHECK_INT(o.total, 10);
+	output_release(&o);
+
 	output_init(&o, 0);
 	CHECK(output_add(&o, STREAM_OUT, "abc", 3) == 0);
 	CHECK(output_truncated(&o));

@@ -322,15 +322,26 @@ static void test_nothing(void)
 	sink_free(s);
 }
 
+static int ticks[2];
+
 static void on_alarm(int sig)
 {
+	int sys = errno;
+	ssize_t n = write(ticks[1], "t", 1);
+
 	(void)sig;
+	(void)n;	/* the reader may have seen enough */
+	errno = sys;
 }
 
-/* A child writes through a pipe that takes little at a time; interrupts: every millisecond a signal, too. */
+/*
+ * A child writes through a pipe that takes little at a time.  interrupts: the
+ * pipe is full to begin with and nobody reads before signals have come.
+ */
 static void slowly(int flags, bool interrupts)
 {
-	enum { LEN = 1 << 20 };
+	enum { LEN = 1 << 20, PIPE = 4096 };
+	static char full[PIPE];
 	struct buf got, back;
 	struct dt_err err = DT_ERR_INIT;
 	int pipes[2], status, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -338,7 +349,10 @@ static void slowly(int flags, bool interrupts)
 	pid_t pid;
 
 	CHECK(pipe2(pipes, O_CLOEXEC) == 0);
-	CHECK(fcntl(pipes[1], F_SETPIPE_SZ, 4096) >= 4096);
+	CHECK(pipe2(ticks, O_CLOEXEC) == 0);
+	CHECK_INT(fcntl(pipes[1], F_SETPIPE_SZ, PIPE), PIPE);
+	if (interrupts)
+		CHECK_INT(write(pipes[1], full, PIPE), PIPE);
 	CHECK(fcntl(pipes[1], F_SETFL, flags) == 0);
 	(void)fflush(NULL);
 	pid = fork();
@@ -351,8 +365,6 @@ static void slowly(int flags, bool interrupts)
 		int ok = 1;
 
 		(void)close(pipes[0]);
-		if (interrupts)
-			ok = sigaction(SIGALRM, &sa, NULL) == 0 && setitimer(ITIMER_REAL, &each, NULL) == 0;
 		fresh(false);
 		s = sink_new(format_find("omni"), &run, pipes[1], null);
 		made(&r, 0, "h", 0);
@@ -361,10 +373,19 @@ static void slowly(int flags, bool interrupts)
 
 			ok &= output_add(&r.output, STREAM_OUT, &c, 1) == 0;
 		}
+		if (interrupts)
+			ok &= sigaction(SIGALRM, &sa, NULL) == 0 && setitimer(ITIMER_REAL, &each, NULL) == 0;
 		ok &= s && sink_end(s, &r, &err) == 0 && sink_finish(s, &err) == 0;
 		_exit(ok ? 0 : 1);
 	}
 	(void)close(pipes[1]);
+	(void)close(ticks[1]);
+	if (interrupts) {
+		for (int i = 0; i < 50; i++)
+			CHECK_INT(read(ticks[0], full, 1), 1);
+		CHECK_INT(read(pipes[0], full, PIPE), PIPE);
+	}
+	(void)close(ticks[0]);
 	buf_init(&got, 8 << 20);
 	buf_init(&back, LEN);
 	CHECK(read_fd(pipes[0], "pipe", &got, &err) == 0);
