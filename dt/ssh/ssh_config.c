@@ -52,13 +52,14 @@ struct ssh_config *ssh_config_load(const char *file, struct dt_err *err)
 {
 	struct ssh_config *c = calloc(1, sizeof(*c));
 	const char *home = home_dir();
-	struct passwd *pw = getpwuid(getuid());
+	struct passwd *pw;
 	char *path = NULL;
 	int r = -1;
 
 	if (!c)
 		goto nomem;
 	c->home = strdup(home ? home : "/");
+	pw = getpwuid(getuid());
 	c->local_user = strdup(pw ? pw->pw_name : "");
 	if (!c->home || !c->local_user)
 		goto nomem;

@@ -686,7 +686,7 @@ static void test_write_refuses(void)
 	free(text);
 }
 
-/* Many writers and an ssh that appends as it likes: no line is lost, none is torn. */
+/* Many writers at a time: no line is lost, none is torn, nothing is left lying about. */
 static void test_write_concurrently(void)
 {
 	enum { WRITERS = 6, EACH = 15 };
