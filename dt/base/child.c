@@ -17,12 +17,36 @@ void child_close(int *fd)
 	*fd = -1;
 }
 
+/* Signals as at the start of any program; flags: further POSIX_SPAWN_ ones. */
+static void make_attr(posix_spawnattr_t *attr, short flags)
+{
+	sigset_t none, all;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	(void)posix_spawnattr_init(attr);
+	(void)posix_spawnattr_setpgroup(attr, 0);
+	(void)posix_spawnattr_setsigmask(attr, &none);
+	(void)posix_spawnattr_setsigdefault(attr, &all);
+	(void)posix_spawnattr_setflags(attr, (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+}
+
+int child_attached(char *const *argv, pid_t *pid, struct dt_err *err)
+{
+	posix_spawnattr_t attr;
+	int r;
+
+	make_attr(&attr, 0);
+	r = posix_spawnp(pid, argv[0], NULL, &attr, argv, environ);
+	(void)posix_spawnattr_destroy(&attr);
+	return r == 0 ? 0 : err_sys(err, ERR_LOCAL, r, "%s", argv[0]);
+}
+
 int child_start(struct child *c, char *const *argv, char *const *env, struct dt_err *err)
 {
 	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, *ours[3] = { &c->in, &c->out, &c->err }, r = 0;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
-	sigset_t none, all;
 
 	memset(c, 0, sizeof(*c));
 	c->in = c->out = c->err = -1;
@@ -31,17 +55,11 @@ int child_start(struct child *c, char *const *argv, char *const *env, struct dt_
 			r = errno;
 			goto out;
 		}
-	sigemptyset(&none);
-	sigfillset(&all);
 	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawnattr_init(&attr);
 	for (int i = 0; i < 3; i++)
 		(void)posix_spawn_file_actions_adddup2(&files, pipes[i][i ? 1 : 0], i);
 	/* a group of its own: the terminal's Ctrl-C is dt's to handle */
-	(void)posix_spawnattr_setpgroup(&attr, 0);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	make_attr(&attr, POSIX_SPAWN_SETPGROUP);
 	r = posix_spawnp(&c->pid, argv[0], &files, &attr, argv, env ? env : environ);
 	(void)posix_spawnattr_destroy(&attr);
 	(void)posix_spawn_file_actions_destroy(&files);

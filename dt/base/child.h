@@ -21,6 +21,8 @@ struct child {
  * defaults.  0, or -1 with ERR_LOCAL "ARGV0: reason".
  */
 int child_start(struct child *c, char *const *argv, char *const *env, struct dt_err *err);
+/* Starts it in our own process group with our own three streams; *pid is the caller's to reap. */
+int child_attached(char *const *argv, pid_t *pid, struct dt_err *err);
 void child_close(int *fd);	/* closes one of its ends */
 /* Has it ended?  Never blocks. */
 bool child_ended(struct child *c);

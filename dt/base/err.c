@@ -45,7 +45,7 @@ int err_sys(struct dt_err *e, enum err_code code, int sys, const char *fmt, ...)
 
 int err_nomem(struct dt_err *e)
 {
-	return err_sys(e, ERR_LOCAL, ENOMEM, "dt");
+	return err_set(e, ERR_LOCAL, "out of memory");
 }
 
 void err_prefix(struct dt_err *e, const char *fmt, ...)

@@ -157,7 +157,8 @@ static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *
 		return -1;
 	named = set->told.n;
 	for (size_t i = 0; i < ssh->identityfile.n; i++)
-		if (add_file(s, set, ssh->identityfile.v[i], KEY_CONFIGURED, err) != 0)
+		if (strcmp(ssh->identityfile.v[i], "none") != 0 &&
+		    add_file(s, set, ssh->identityfile.v[i], KEY_CONFIGURED, err) != 0)
 			return -1;
 	/* what ssh_config names, ssh(1) finds itself */
 	while (set->told.n > named) {

@@ -135,6 +135,7 @@ static __attribute__((format(printf, 4, 5))) void service_report(struct dt_call 
 		return;
 	free(c->reports[i].text);
 	c->reports[i].outcome = outcome;
+	c->reports[i].given = true;
 	va_start(ap, fmt);
 	if (vasprintf(&c->reports[i].text, fmt, ap) < 0)
 		c->reports[i].text = NULL;
@@ -142,6 +143,12 @@ static __attribute__((format(printf, 4, 5))) void service_report(struct dt_call 
 }
 
 /* ---- the store ---- */
+
+static const char *service_store_fault(const struct dt_call *c, const char *key_or_tag, const char *value)
+{
+	(void)c;
+	return value ? attr_fault(key_or_tag, value) : tag_fault(key_or_tag);
+}
 
 static int editing(struct dt_call *c, struct dt_err *err)
 {
@@ -289,6 +296,7 @@ const struct dt_services services = {
 	.read_file = service_read_file,
 	.read_stdin = service_read_stdin,
 	.report = service_report,
+	.store_fault = service_store_fault,
 	.store_add = service_store_add,
 	.store_del = service_store_del,
 	.store_tag = service_store_tag,
@@ -366,6 +374,8 @@ int call_finish(struct dt_call *c, struct dt_err *err)
 		if (c->editing)
 			inventory_rollback(c->inv);
 		c->editing = false;
+		if (!c->refusal && call_is_inventory(c))
+			return 0; /* the hosts' own outcomes tell */
 		return err_set(err, call_is_inventory(c) ? ERR_USAGE : ERR_FAIL, "%s: %s", c->module->mod->name,
 			       c->refusal ? c->refusal : "failed");
 	}
@@ -393,5 +403,7 @@ void call_result(struct dt_call *c, size_t i, struct result *r)
 	r->began_ms = r->ended_ms = now_ms();
 	if (p->text)
 		(void)output_add(&r->output, STREAM_OUT, p->text, strlen(p->text));
-	result_exit(r, p->outcome == DT_OK ? 0 : 1, NULL);
+	if (!p->given)
+		(void)output_add(&r->output, STREAM_OUT, "not reported", 12);
+	result_exit(r, p->given && p->outcome == DT_OK ? 0 : 1, NULL);
 }

@@ -48,6 +48,7 @@ struct task_env {
 	int64_t deadline;		/* of the run; 0: none */
 	const struct secret *sudo;	/* -K, or NULL */
 	bool stream;			/* emit output as it comes */
+	bool interactive;		/* -i: each command with our terminal; one host at a time */
 	void (*emit)(void *arg, size_t index, int stream, const char *data, size_t len);
 	void (*note)(void *arg, size_t index, int level, const char *text);
 	void *arg;

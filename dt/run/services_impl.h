@@ -8,6 +8,7 @@
 #include "dt/ssh/session.h"
 
 struct report {
+	bool given;
 	int outcome;
 	char *text;
 };

@@ -112,6 +112,32 @@ static int sudo_command(struct sudo *s, const char *command, bool password)
 	return buf_addf(&s->command, "%s ", s->become) != 0 || quote_argv(&s->command, argv, ARRAY_LEN(argv)) != 0 ? -1 : 0;
 }
 
+static int ended(struct dt_task *t, const struct session_exit *got, struct dt_exit *end)
+{
+	t->last.status = got->status;
+	memcpy(t->last.signal, got->signal, sizeof(t->last.signal));
+	if (end)
+		*end = t->last;
+	return DT_OK;
+}
+
+/* -i: ssh(1) with our terminal; sudo(8) then asks for itself. */
+static int exec_interactive(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end)
+{
+	const char *argv[] = { "sudo", "--", "/bin/sh", "-c", e->command }, *command = e->command;
+	struct session_exit got;
+	struct dt_err err = DT_ERR_INIT;
+
+	if (e->flags & DT_EXEC_SUDO)
+		command = services.quote(t, argv, ARRAY_LEN(argv));
+	if (!command)
+		return DT_FAIL;
+	if (session_interactive(t->env->ssh, t->target, command, &got, &err) != 0)
+		return task_error(t, &err);
+	t->result->transport = "openssh";
+	return ended(t, &got, end);
+}
+
 int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end)
 {
 	struct session_exec req = {
@@ -125,6 +151,8 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 
 	if (t->bad)
 		return DT_FAIL;
+	if (t->env->interactive)
+		return exec_interactive(t, e, end);
 	if (!t->session && connect_task(t) != DT_OK)
 		return DT_FAIL;
 	buf_init(&sudo.command, 0);
@@ -148,11 +176,7 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 	buf_release(&sudo.command);
 	if (r != 0)
 		return task_error(t, &err);
-	t->last.status = got.status;
-	memcpy(t->last.signal, got.signal, sizeof(t->last.signal));
-	if (end)
-		*end = t->last;
-	return DT_OK;
+	return ended(t, &got, end);
 }
 
 int task_environment(struct dt_task *t, struct strs *env)
@@ -178,6 +202,23 @@ int task_environment(struct dt_task *t, struct strs *env)
 	return r ? -1 : 0;
 }
 
+/* Our own environment, without what a caller may have put there in dt's name. */
+static int inherit(struct strs *env)
+{
+	static const char *const own[] = { "DT_HOST=", "DT_ADDRESS=", "DT_USER=", "DT_PORT=", "DT_TAGS=", "DT_PARAM_" };
+	int r = 0;
+
+	for (char **e = environ; *e; e++) {
+		bool ours = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(own); i++)
+			ours |= str_starts(*e, own[i]);
+		if (!ours)
+			r |= strs_add(env, *e);
+	}
+	return r;
+}
+
 /* The name of a signal as RFC 4254 has it. */
 static void signal_name(int number, char out[16])
 {
@@ -200,8 +241,7 @@ int task_local(struct dt_task *t, char *const *argv, const char *const *more, co
 	r = task_environment(t, &env);
 	for (size_t i = 0; more && more[i]; i++)
 		r |= strs_add(&env, more[i]);
-	for (char **e = environ; *e; e++)
-		r |= strs_add(&env, *e);
+	r |= inherit(&env);
 	if (r) {
 		strs_release(&env);
 		(void)err_nomem(&err);

@@ -190,6 +190,51 @@ static void lib_close(struct session *s)
 	free(l);
 }
 
+struct fetch_call {
+	struct session *s;
+	int64_t deadline;
+	struct buf *key;
+	struct dt_err *err;
+	int result;
+};
+
+static void fetch_guarded(void *arg)
+{
+	struct fetch_call *c = arg;
+	struct lib *l = c->s->state;
+	const char *blob;
+	size_t len;
+	int type;
+
+	c->result = handshake(c->s, false, c->deadline, c->err);
+	if (c->result != 0)
+		return;
+	blob = libssh2_session_hostkey(l->session, &len, &type);
+	if (!blob)
+		c->result = lib_error(c->s, ERR_CONNECT, "host key", c->err);
+	else if (buf_add(c->key, blob, len) != 0)
+		c->result = err_nomem(c->err);
+}
+
+int lib_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
+		  struct dt_err *err)
+{
+	struct session s = { .ops = &transport_libssh2, .env = env, .t = t };
+	struct fetch_call call = { .s = &s, .deadline = deadline, .key = key, .err = err, .result = -1 };
+	struct lib *l = calloc(1, sizeof(*l));
+	int r = -1;
+
+	if (!l)
+		return err_nomem(err);
+	s.state = l;
+	wire_init(&l->wire, -1);
+	l->wire.fd = connect_target(&s, deadline, err);
+	if (l->wire.fd >= 0)
+		r = lib_guarded(&s, ERR_CONNECT, fetch_guarded, &call, &call.result, err);
+	lib_close(&s);
+	return r;
+}
+
 const struct transport_ops transport_libssh2 = {
 	.name = "libssh2",
 	.open = lib_open,

@@ -35,4 +35,8 @@ int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err);
 int lib_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
 	    struct raw_end *end, struct dt_err *err);
 
+/* lib.c: handshake alone; ERR_UNSUPPORTED: ask another program. */
+int lib_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
+		  struct dt_err *err);
+
 #endif

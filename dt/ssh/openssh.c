@@ -60,9 +60,7 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
 	if (s->env->config_file)
 		r |= strs_add(argv, "-F") | strs_add(argv, s->env->config_file);
-	r |= add_option(argv, "BatchMode", "yes");
 	r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : "yes");
-	r |= add_option(argv, "LogLevel", "ERROR");
 	/* the post-quantum default costs 270 ms; its own later places stay */
 	if (!t->openssh_because || !strstr(t->openssh_because, "KexAlgorithms"))
 		r |= add_option(argv, "KexAlgorithms", "^curve25519-sha256,ecdh-sha2-nistp256");
@@ -88,6 +86,12 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	return r;
 }
 
+/* No question, and no word but of an error. */
+static int add_quiet(struct strs *argv)
+{
+	return add_option(argv, "BatchMode", "yes") | add_option(argv, "LogLevel", "ERROR");
+}
+
 /* Jump hosts that dt was told of: a ProxyCommand, for -J would not pass on these options. */
 static int add_via(struct strs *argv, const struct session *s, const struct target *t)
 {
@@ -103,6 +107,7 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	buf_init(&escaped, 131072);
 	(void)snprintf(dest, sizeof(dest), "%d", t->port);
 	r |= add_common(&inner, s, via);
+	r |= add_quiet(&inner);
 	r |= add_via(&inner, s, via);
 	r |= strs_add(&inner, "-W");
 	r |= buf_addf(&line, "[%s]:%s", t->hostname, dest);
@@ -128,6 +133,7 @@ static int make_argv(struct strs *argv, const struct session *s, const char *com
 	int r = 0;
 
 	r |= add_common(argv, s, s->t);
+	r |= add_quiet(argv);
 	r |= add_via(argv, s, s->t);
 	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
 	r |= add_option(argv, "ControlPath", path);
@@ -512,3 +518,32 @@ const struct transport_ops transport_openssh = {
 	.run = openssh_run,
 	.close = openssh_close,
 };
+
+/* ---- with the caller's terminal ---- */
+
+int session_interactive(const struct ssh_env *env, const struct target *t, const char *command,
+			struct session_exit *end, struct dt_err *err)
+{
+	struct session s = { .ops = &transport_openssh, .env = env, .t = t };
+	struct strs argv = { 0 };
+	int r, status = 0;
+	pid_t pid = 0;
+
+	memset(end, 0, sizeof(*end));
+	r = add_common(&argv, &s, t) | add_via(&argv, &s, t) | strs_add(&argv, "-t") | strs_add(&argv, "--") |
+	    strs_add(&argv, t->name) | strs_add(&argv, command);
+	if (r == 0)
+		r = child_attached(argv.v, &pid, err);
+	else
+		(void)err_nomem(err);
+	strs_release(&argv);
+	if (r != 0)
+		return -1;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(err, ERR_LOCAL, errno, "ssh");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 255)
+		return err_set(err, ERR_LOST, "ssh ended without an exit status of the command");
+	end->status = WEXITSTATUS(status);
+	return 0;
+}

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dt/base/buf.h"
 #include "dt/base/err.h"
 #include "dt/ssh/env.h"
 #include "dt/ssh/target.h"
@@ -89,10 +90,18 @@ int session_global_init(struct dt_err *err);
 void session_global_exit(void);
 
 /*
- * The host's keys without logging in, for dt trust: calls fn for each key
- * type the server has (one connection each).  0, or -1 where none came.
+ * The key that a host shows first, without logging in, for dt trust; where
+ * libssh2 cannot speak to it, ssh-keyscan(1) asks.  The blob is added to key.
+ * 0, or -1: ERR_RESOLVE, ERR_CONNECT, ERR_TIMEOUT, ERR_SKIPPED.
  */
-int session_fetch_keys(const struct ssh_env *env, const struct target *t, int64_t deadline,
-		       void (*fn)(void *arg, const void *blob, size_t len), void *arg, struct dt_err *err);
+int session_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
+		      struct dt_err *err);
+
+/*
+ * One command with the caller's own terminal, through ssh -t, to its end.
+ * 0 and *end, or -1: ERR_LOCAL, ERR_LOST (ssh itself failed; it said why).
+ */
+int session_interactive(const struct ssh_env *env, const struct target *t, const char *command,
+			struct session_exit *end, struct dt_err *err);
 
 #endif
