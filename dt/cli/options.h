@@ -12,6 +12,11 @@
 #include "dt/base/err.h"
 #include "dt/base/util.h"
 
+/* Where a value comes from; a later one wins, and a list given there replaces an earlier list. */
+enum option_source { SOURCE_BUILTIN, SOURCE_SYSTEM_CONF, SOURCE_USER_CONF, SOURCE_COMMAND };
+
+#define OPTION_MAX 48	/* entries of option_table, its end included */
+
 /* All settings of one call; what is not given has its default. */
 struct options {
 	bool help;		/* -h; the topic is the first word left, if any */
@@ -39,6 +44,9 @@ struct options {
 	long long verbose;	/* -v, -vv */
 	bool yes;		/* --yes: answer questions of dt trust, dt inventory import --replace */
 	bool version;		/* -V, --version */
+
+	enum option_source source;	/* of what is set next; options_init leaves SOURCE_COMMAND */
+	unsigned char set_by[OPTION_MAX]; /* parallel to option_table: enum option_source of its value */
 };
 
 enum option_type { OPT_BOOL, OPT_COUNT, OPT_INT, OPT_TIME, OPT_SIZE, OPT_TEXT, OPT_CHOICE, OPT_LIST };
@@ -50,8 +58,10 @@ struct option_spec {
 	size_t offset;		/* in struct options */
 	const char *arg;	/* "TIME", NULL for OPT_BOOL and OPT_COUNT */
 	const char *def;	/* default as text, or NULL */
-	long long min, max;	/* OPT_INT */
+	long long min, max;	/* OPT_INT, OPT_SIZE */
 	const char *const *choices; /* OPT_CHOICE, NULL-terminated */
+	const char *(*check)(const char *value); /* OPT_TEXT: NULL, or what is wrong */
+	bool is_path;		/* names a file: dt.conf expands ~ and takes it from its own folder */
 	bool in_conf;		/* may stand in dt.conf(5), under [dt] */
 	const char *help;
 };
@@ -59,18 +69,32 @@ struct option_spec {
 /* Ends with a NULL name. */
 extern const struct option_spec option_table[];
 
-/* Defaults.  0, or -1: no memory. */
+/* Defaults, and NO_COLOR from the environment.  0, or -1: no memory. */
 int options_init(struct options *o, struct dt_err *err);
 void options_release(struct options *o);
-/* Sets one option from text, as the command line or dt.conf has it.  ERR_USAGE names the option. */
+/*
+ * Sets one option from text, as o->source has it (an OPT_BOOL is yes or no, an
+ * OPT_COUNT a number).  0, or -1: ERR_USAGE names the option and the value.
+ */
 int options_set(struct options *o, const struct option_spec *spec, const char *value, struct dt_err *err);
 const struct option_spec *option_by_name(const char *name);
 const struct option_spec *option_by_letter(char c);
+/* Has it a value on the command line? */
+bool option_has_value(const struct option_spec *spec);
+/* The long name that a mistyped one is nearest to, or NULL; conf: of those in dt.conf. */
+const char *option_nearest(const char *name, bool conf);
 
 /*
- * Takes the options at args[*i...] up to the first word that is none ("--"
- * ends them too), and leaves *i there.  Bundled letters (-pv), -C5, -C 5,
- * --coproc=5, --coproc 5; an unknown one is ERR_USAGE with the nearest name.
+ * Takes the option at words[*i] of n, with its value, and leaves *i at the
+ * last word it used: 1, or 0 where it is no option of dt (nothing changed),
+ * or -1 with ERR_USAGE.  Bundled letters (-pv), -C5, -C 5, --coproc=5,
+ * --coproc 5; --stream=no takes back what dt.conf says.
+ */
+int options_take(struct options *o, char *const *words, size_t n, size_t *i, struct dt_err *err);
+/*
+ * Takes the options at args[*i...] (args ends with NULL) up to the first word
+ * that is none ("--" ends them too), and leaves *i there.  An unknown one is
+ * ERR_USAGE with the nearest name.
  */
 int options_parse(struct options *o, char *const *args, int *i, struct dt_err *err);
 
