@@ -12,6 +12,7 @@
 struct conf {
 	struct strs selector_dirs;	/* [selectors] dir, in order; absolute */
 	struct strs module_dirs;	/* [modules] dir */
+	enum option_source selectors_by, modules_by;	/* which file they are from; the user's replace the system's */
 };
 
 /*
@@ -20,7 +21,7 @@ struct conf {
  * empty one, but for $DT_CONF's.  Leaves o->source at SOURCE_COMMAND.
  * 0, or -1: ERR_USAGE "FILE:LINE: reason", an unknown key with the nearest.
  */
-int conf_read(struct conf *c, struct options *o, struct dt_err *err);
+int conf_load(struct options *o, struct conf *c, struct dt_err *err);
 void conf_release(struct conf *c);
 
 /* One file's text; path is what errors call it, and relative paths begin in its folder. */

@@ -8,21 +8,18 @@
 #define DT_CLI_HELP_H
 
 #include "dt/base/buf.h"
-#include "dt/base/err.h"
 #include "modules/dt_module.h"
 
 /* dt --help. */
 int help_usage(struct buf *out);
 /* A module's verbs and parameters. */
-int help_module(struct buf *out, const struct dt_module *m);
-/* Its line in "dt modules"; m NULL: why it does not load. */
-int help_module_line(struct buf *out, const char *name, const struct dt_module *m, const struct dt_err *why);
+int help_module(const struct dt_module *m, struct buf *out);
 /*
  * A topic: selection, output, exit, conf, a word of dt, or an option (-C,
- * --coproc, coproc).  1: it is one and was added; 0: it is none; -1.
- * Where a module has the name of a topic, ask for the module first.
+ * --coproc, coproc).  Also -1 where it is none of these; nothing was added
+ * then.
  */
-int help_topic(struct buf *out, const char *topic);
+int help_topic(const char *topic, struct buf *out);
 /* The topic that a mistyped one is nearest to, or NULL. */
 const char *help_nearest(const char *topic);
 

@@ -1,14 +1,15 @@
 /*
- * words - what dt does itself: "dt WORD" instead of "dt SELECTION MODULE".
+ * wordlist - what dt does itself: "dt WORD" instead of "dt SELECTION MODULE".
  *
+ * What help, completion and the manual know of them; app.h has what they do.
  * A host of such a name is reached as sys:WORD.
  */
-#ifndef DT_CLI_WORDS_H
-#define DT_CLI_WORDS_H
+#ifndef DT_CLI_WORDLIST_H
+#define DT_CLI_WORDLIST_H
 
 #include <stdbool.h>
 
-struct word {
+struct word_spec {
 	const char *name;
 	const char *args;	/* "SELECTION", or "" */
 	const char *help;
@@ -16,8 +17,8 @@ struct word {
 };
 
 /* Ends with a NULL name. */
-extern const struct word word_table[];
+extern const struct word_spec word_table[];
 /* NULL where there is none of that name. */
-const struct word *word_find(const char *name);
+const struct word_spec *word_find(const char *name);
 
 #endif
