@@ -36,14 +36,16 @@ void app_release(struct app *a);
 
 int app_inventory(struct app *a, struct dt_err *err);
 int app_modules(struct app *a, struct dt_err *err);
+/* External selectors whose name begins with prefix. */
+int app_selectors(struct app *a, const char *prefix, struct strs *out, struct dt_err *err);
 /* Evaluates the selection; ERR_EMPTY where it matches nothing. */
 int app_select(struct app *a, const char *selection, struct dt_err *err);
 /* Asks for passwords (-k, -K), blocks signals, resolves every host's settings. */
 int app_plan(struct app *a, struct dt_err *err);
 
 /*
- * The words of dt (see app_words): each takes its arguments and returns an
- * exit status, or -1 with the error.
+ * The words of dt (words.h): each takes its arguments and returns an exit
+ * status, or -1 with the error.
  */
 typedef int word_fn(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_trust(struct app *a, char *const *args, int n, struct dt_err *err);
@@ -53,14 +55,6 @@ int word_modules(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_help(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_version(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_completion(struct app *a, char *const *args, int n, struct dt_err *err);
-
-struct word {
-	const char *name;
-	word_fn *fn;
-	const char *summary;
-};
-/* Ends with a NULL name. */
-extern const struct word app_words[];
 
 /* Writes to stdout, all of it.  0, or -1: ERR_FAIL "stdout: reason". */
 int app_print(const struct buf *text, struct dt_err *err);

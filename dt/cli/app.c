@@ -1,0 +1,262 @@
+#include "dt/cli/app.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "dt/base/log.h"
+#include "dt/run/pool.h"
+#include "dt/ssh/session.h"
+#include "inventory/select.h"
+
+int app_init(struct app *a, struct dt_err *err)
+{
+	memset(a, 0, sizeof(*a));
+	a->cancel_fd = a->signal_fd = -1;
+	if (options_init(&a->opt, err) != 0)
+		return -1;
+	return conf_read(&a->conf, &a->opt, err);
+}
+
+void app_release(struct app *a)
+{
+	plan_free(a->plan);
+	hostset_release(&a->hosts);
+	inventory_free(a->inv);
+	modload_free(a->modules);
+	conf_release(&a->conf);
+	options_release(&a->opt);
+	secret_free(a->password);
+	secret_free(a->sudo);
+	free(a->ssh_config);
+	if (a->cancel_fd >= 0)
+		(void)close(a->cancel_fd);
+	if (a->signal_fd >= 0)
+		(void)close(a->signal_fd);
+}
+
+int app_inventory(struct app *a, struct dt_err *err)
+{
+	if (a->inv)
+		return 0;
+	a->inv = inventory_new();
+	if (!a->inv)
+		return err_nomem(err);
+	if (!a->opt.db.n)
+		return inventory_add_default_store(a->inv, err);
+	for (size_t i = 0; i < a->opt.db.n; i++)
+		if (inventory_add(a->inv, a->opt.db.v[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+int app_modules(struct app *a, struct dt_err *err)
+{
+	if (a->modules)
+		return 0;
+	a->modules = modload_new(err);
+	if (!a->modules)
+		return -1;
+	for (size_t i = a->conf.module_dirs.n; i-- > 0;)
+		if (modload_add_dir(a->modules, a->conf.module_dirs.v[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+/* dt.conf's folders, the user's, the system's, the installation's. */
+static int selector_dirs(const struct app *a, struct strs *dirs, struct dt_err *err)
+{
+	char *user = xdg_path("XDG_CONFIG_HOME", ".config", "dt/selectors", err), *prefix = install_prefix(), *own = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < a->conf.selector_dirs.n; i++)
+		r |= strs_add(dirs, a->conf.selector_dirs.v[i]);
+	if (user)
+		r |= strs_add(dirs, user);
+	r |= strs_add(dirs, "/etc/dt/selectors");
+	if (prefix && asprintf(&own, "%s/lib/dt/selectors", prefix) >= 0) {
+		r |= strs_add(dirs, own);
+		free(own);
+	}
+	free(user);
+	free(prefix);
+	return r ? err_nomem(err) : 0;
+}
+
+int app_selectors(struct app *a, const char *prefix, struct strs *out, struct dt_err *err)
+{
+	struct strs dirs = { 0 };
+	int r = selector_dirs(a, &dirs, err);
+
+	for (size_t i = 0; r == 0 && i < dirs.n; i++) {
+		DIR *d = opendir(dirs.v[i]);
+		const struct dirent *e;
+
+		while (d && r == 0 && (e = readdir(d)) != NULL)
+			if (e->d_name[0] != '.' && str_starts(e->d_name, prefix) &&
+			    faccessat(dirfd(d), e->d_name, X_OK, 0) == 0 && strs_add(out, e->d_name) != 0)
+				r = err_nomem(err);
+		if (d)
+			(void)closedir(d);
+	}
+	strs_release(&dirs);
+	return r;
+}
+
+int app_select(struct app *a, const char *selection, struct dt_err *err)
+{
+	struct strs dirs = { 0 };
+	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = STDIN_FILENO };
+	int r = -1;
+
+	if (app_inventory(a, err) == 0 && selector_dirs(a, &dirs, err) == 0)
+		r = select_hosts(a->inv, selection, &opt, &a->hosts, err);
+	a->stdin_taken = opt.stdin_fd < 0 || strstr(selection, "out:");
+	strs_release(&dirs);
+	if (r == 0 && !a->hosts.n)
+		return err_set(err, ERR_EMPTY, "no host matches: %s", selection);
+	return r;
+}
+
+/* ---- passwords ---- */
+
+/* One line, byte by byte, so that what follows it is left; the answer's memory is zeroed. */
+static struct secret *read_line(int fd)
+{
+	char line[1024];
+	struct secret *s = NULL;
+	size_t n = 0;
+	char c = 0;
+	ssize_t r;
+
+	while ((r = read(fd, &c, 1)) != 0 && c != '\n' && n < sizeof(line)) {
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			break;
+		line[n++] = c;
+	}
+	if (n || c == '\n')
+		s = secret_new(line, n);
+	explicit_bzero(line, sizeof(line));
+	return s;
+}
+
+static struct secret *ask(const char *prompt, struct dt_err *err)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct termios was, quiet;
+	struct secret *s;
+
+	if (fd < 0) {
+		s = read_line(STDIN_FILENO);
+		if (!s)
+			(void)err_set(err, ERR_USAGE, "%s: no terminal, and no line on standard input", prompt);
+		return s;
+	}
+	(void)dprintf(fd, "%s: ", prompt);
+	if (tcgetattr(fd, &was) == 0) {
+		quiet = was;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		(void)tcsetattr(fd, TCSAFLUSH, &quiet);
+		s = read_line(fd);
+		(void)tcsetattr(fd, TCSAFLUSH, &was);
+	} else {
+		s = read_line(fd);
+	}
+	(void)dprintf(fd, "\n");
+	(void)close(fd);
+	if (!s)
+		(void)err_set(err, ERR_USAGE, "%s: no answer", prompt);
+	return s;
+}
+
+bool app_confirm(const struct app *a, const char *question)
+{
+	char answer[16] = "";
+	ssize_t n;
+	int fd;
+
+	if (a->opt.yes)
+		return true;
+	fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return false;
+	(void)dprintf(fd, "%s [y/N] ", question);
+	n = read(fd, answer, sizeof(answer) - 1);
+	(void)close(fd);
+	return n > 0 && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* ---- the plan ---- */
+
+static int catch_signals(struct app *a, struct dt_err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || (a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0 ||
+	    (a->cancel_fd = eventfd(0, EFD_CLOEXEC)) < 0)
+		return err_sys(err, ERR_FAIL, errno, "signals");
+	return 0;
+}
+
+/* Where $HOME is not the user's own, ssh(1) would read other files than we do. */
+static int find_ssh_config(struct app *a, struct dt_err *err)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	const char *home = home_dir();
+
+	if (a->opt.ssh_config || !pw || !home || strcmp(pw->pw_dir, home) == 0)
+		return 0;
+	a->ssh_config = expand_tilde("~/.ssh/config");
+	if (a->ssh_config && access(a->ssh_config, R_OK) != 0) {
+		free(a->ssh_config);
+		a->ssh_config = strdup("none");
+	}
+	return a->ssh_config ? 0 : err_nomem(err);
+}
+
+int app_plan(struct app *a, struct dt_err *err)
+{
+	static const char *const transports[] = { "auto", "libssh2", "openssh" };
+	struct options *o = &a->opt;
+
+	if (o->ask_password && !(a->password = ask("SSH password", err)))
+		return -1;
+	if (o->ask_sudo && !o->interactive && !(a->sudo = ask("sudo password", err)))
+		return -1;
+	if (find_ssh_config(a, err) != 0 || catch_signals(a, err) != 0 || session_global_init(err) != 0)
+		return -1;
+	a->env = (struct ssh_env){
+		.cancel_fd = a->cancel_fd, .spawn = thread_spawn, .password = a->password, .ssh_program = "ssh",
+		.config_file = o->ssh_config ? o->ssh_config : a->ssh_config, .accept_new = o->accept_new,
+	};
+	a->plan_opt = (struct plan_options){
+		.user = o->user, .port = (int)o->port, .timeout_ms = o->timeout_ms, .identities = &o->identity,
+		.known_hosts = &o->known_hosts, .jump = o->jump, .ssh_config = o->ssh_config,
+	};
+	for (size_t i = 0; o->transport && i < ARRAY_LEN(transports); i++)
+		if (strcmp(o->transport, transports[i]) == 0)
+			a->plan_opt.transport = (enum transport)i;
+	return plan_new(&a->plan_opt, a->inv, &a->hosts, &a->env, &a->plan, err);
+}
+
+int app_print(const struct buf *text, struct dt_err *err)
+{
+	if (fwrite(text->data, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+		return err_sys(err, ERR_FAIL, errno, "stdout");
+	return 0;
+}

@@ -1,0 +1,306 @@
+/*
+ * dt - runs one action on many hosts over SSH, and says truthfully what happened.
+ *
+ *	arguments -> selection -> host set -> module.prepare -> plan
+ *	  -> engine -> result -> format -> sink -> exit status
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dt/base/log.h"
+#include "dt/base/quote.h"
+#include "dt/cli/app.h"
+#include "dt/cli/words.h"
+#include "dt/report/sink.h"
+#include "dt/run/engine.h"
+#include "dt/run/services.h"
+#include "dt/ssh/session.h"
+#include "inventory/range.h"
+
+/* The exit statuses of dt(1) that are not the hosts' own. */
+static int status_of(const struct dt_err *err)
+{
+	switch (err->code) {
+	case ERR_USAGE:
+		return 2;
+	case ERR_MODULE:
+		return 3;
+	case ERR_EMPTY:
+		return 7;
+	default:
+		return 1;
+	}
+}
+
+/* One action on a selection of hosts. */
+struct action {
+	struct app *app;
+	const char *selection;
+	const struct module *module;
+	struct arguments args;
+	struct strs shown;	/* the arguments as given, for jsonl */
+	struct dt_call *call;
+	struct run_info info;
+	struct sink *sink;
+	struct tally tally;
+};
+
+/* ---- what the engine tells ---- */
+
+static int on_output(void *arg, size_t index, int stream, const char *data, size_t len, struct dt_err *err)
+{
+	struct action *x = arg;
+
+	return sink_stream(x->sink, index, x->app->hosts.v[index]->pub.name, stream, data, len, err);
+}
+
+static int on_end(void *arg, const struct result *r, struct dt_err *err)
+{
+	struct action *x = arg;
+
+	tally_add(&x->tally, r);
+	return sink_end(x->sink, r, err);
+}
+
+static void on_note(void *arg, size_t index, int level, const char *text)
+{
+	struct action *x = arg;
+
+	log_info(level, "%s: %s", x->app->hosts.v[index]->pub.name, text);
+}
+
+/* ---- ways to act ---- */
+
+static int fold(struct action *x, struct dt_err *err)
+{
+	const struct hostset *h = &x->app->hosts;
+	const char **names = calloc(h->n, sizeof(*names));
+	struct buf out;
+	int r;
+
+	if (!names)
+		return err_nomem(err);
+	buf_init(&out, 1UL << 30);
+	for (size_t i = 0; i < h->n; i++)
+		names[i] = h->v[i]->pub.name;
+	r = range_fold(names, h->n, &out) != 0 || buf_addc(&out, '\n') != 0 ? err_nomem(err) : app_print(&out, err);
+	buf_release(&out);
+	free(names);
+	return r;
+}
+
+/* The plan in words, no host touched. */
+static int pretend(struct action *x, struct dt_err *err)
+{
+	struct buf out, text;
+	int r = 0;
+
+	buf_init(&out, 1UL << 30);
+	buf_init(&text, 1UL << 20);
+	for (size_t i = 0; i < x->app->hosts.n && r == 0; i++) {
+		const struct target *t = plan_target(x->app->plan, i);
+
+		buf_clear(&text);
+		r |= buf_addf(&text, "would run: %s", x->module->mod->name);
+		for (size_t k = 0; k < x->shown.n; k++)
+			r |= buf_addc(&text, ' ') | quote_arg(&text, x->shown.v[k]);
+		r |= buf_addf(&text, " (%s@%s port %d", t->user, t->hostname, t->port);
+		for (const struct target *via = t->via; via; via = via->via)
+			r |= buf_addf(&text, " via %s", via->name);
+		if (t->openssh_because)
+			r |= buf_addf(&text, ", through ssh: %s", t->openssh_because);
+		r |= buf_addc(&text, ')');
+		r |= omni_line(&out, "info", "", "dt", x->module->mod->name, t->name, text.data, text.len, false);
+	}
+	r = r ? err_nomem(err) : app_print(&out, err);
+	buf_release(&out);
+	buf_release(&text);
+	return r;
+}
+
+/* A verb about the inventory: no host is contacted. */
+static int act_on_inventory(struct action *x, struct dt_err *err)
+{
+	int r = call_finish(x->call, err);
+
+	if (r == 0)
+		r = sink_start(x->sink, err);
+	for (size_t i = 0; i < x->app->hosts.n && r == 0; i++) {
+		struct result result;
+
+		call_result(x->call, i, &result);
+		r = on_end(x, &result, err);
+		result_release(&result);
+	}
+	return r;
+}
+
+/* Contacts hosts.  0 with *status, or -1. */
+static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
+{
+	const struct options *o = &x->app->opt;
+	struct engine_end end;
+	struct dt_err late = DT_ERR_INIT;
+	struct engine e = {
+		.call = x->call, .hosts = x->app->hosts.n, .coproc = o->interactive ? 1 : (size_t)o->coproc,
+		.cancel_fd = x->app->cancel_fd, .signal_fd = x->app->signal_fd,
+		.on_output = on_output, .on_end = on_end, .on_note = on_note, .arg = x,
+		.env = {
+			.ssh = &x->app->env, .plan = x->app->plan, .max_output = (size_t)o->max_output,
+			.command_timeout_ms = o->command_timeout_ms,
+			.deadline = o->deadline_ms ? now_ms() + o->deadline_ms : 0,
+			.sudo = x->app->sudo, .stream = o->stream, .interactive = o->interactive,
+		},
+	};
+	int r = sink_start(x->sink, err);
+
+	if (r == 0)
+		r = engine_run(&e, &end, err);
+	if (r == 0 && end.left)
+		_exit(128 + end.signal);
+	if (call_finish(x->call, &late) != 0 && r == 0) {
+		*err = late;
+		r = -1;
+	}
+	if (r == 0 && end.signal)
+		*status = 128 + end.signal;
+	return r;
+}
+
+/* ---- the pipeline ---- */
+
+/* An option of dt among the words of a verb that takes no rest. */
+static int own_option(void *arg, char *const *words, size_t n, size_t *i, struct dt_err *err)
+{
+	return options_take(arg, words, n, i, err);
+}
+
+static int load(struct action *x, char *const *words, size_t n, struct dt_err *err)
+{
+	struct app *a = x->app;
+
+	if (app_modules(a, err) != 0 || !(x->module = modload_get(a->modules, words[0], err)))
+		return -1;
+	for (size_t i = 1; i < n; i++)
+		if (strs_add(&x->shown, words[i]) != 0)
+			return err_nomem(err);
+	return arguments_parse(x->module->mod, words + 1, n - 1, own_option, &a->opt, &x->args, err);
+}
+
+static int open_sink(struct action *x, struct dt_err *err)
+{
+	const struct options *o = &x->app->opt;
+	const struct format *f = format_find(o->output);
+	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+
+	if (!f)
+		return err_set(err, ERR_USAGE, "-o %s: only for the module list", o->output);
+	x->info = (struct run_info){
+		.program = "dt", .selection = x->selection, .module = x->module->mod->name, .verb = x->args.verb->name,
+		.args = (const char *const *)x->shown.v, .hosts = x->app->hosts.n, .began_ms = now_ms(),
+		.color = isatty(STDOUT_FILENO) && !o->no_color && !(no_color && *no_color) && term &&
+			 strcmp(term, "dumb") != 0,
+		.raw = o->raw, .stream = o->stream,
+	};
+	x->sink = sink_new(f, &x->info, STDOUT_FILENO, STDERR_FILENO);
+	return x->sink ? 0 : err_nomem(err);
+}
+
+static int act(struct action *x, char *const *words, size_t n, int *status, struct dt_err *err)
+{
+	struct app *a = x->app;
+	bool inventory;
+
+	if (load(x, words, n, err) != 0 || app_select(a, x->selection, err) != 0)
+		return -1;
+	x->call = call_new(x->module, &x->args, a->inv, &a->hosts, a->stdin_taken ? -1 : STDIN_FILENO);
+	if (!x->call)
+		return err_nomem(err);
+	inventory = call_is_inventory(x->call);
+	if (strcmp(a->opt.output, "fold") == 0 && strcmp(x->module->mod->name, "list") == 0)
+		return fold(x, err);
+	if (open_sink(x, err) != 0 || (!inventory && app_plan(a, err) != 0))
+		return -1;
+	if (a->opt.pretend)
+		return inventory ? fold(x, err) : pretend(x, err);
+	if (call_prepare(x->call, err) != 0)
+		return -1;
+	*status = -1;
+	if ((inventory ? act_on_inventory(x, err) : act_on_hosts(x, status, err)) != 0 ||
+	    sink_summary(x->sink, &x->tally, err) != 0 || sink_finish(x->sink, err) != 0)
+		return -1;
+	if (*status < 0)
+		*status = tally_status(&x->tally, a->opt.max_status);
+	return 0;
+}
+
+static int run_action(struct app *a, char *const *words, int n, struct dt_err *err)
+{
+	struct action x = { .app = a, .selection = words[0] };
+	int i = 1, status = 0, r;
+
+	/* options may also stand between the selection and the module */
+	r = options_parse(&a->opt, words, &i, err);
+	log_set_level((int)a->opt.verbose);
+	if (r == 0 && i >= n)
+		r = err_set(err, ERR_USAGE, "no module: dt %s MODULE [ARGUMENTS...]; \"dt modules\" lists them", words[0]);
+	if (r == 0)
+		r = act(&x, words + i, (size_t)(n - i), &status, err);
+	sink_free(x.sink);
+	call_free(x.call);
+	arguments_release(&x.args);
+	strs_release(&x.shown);
+	return r == 0 ? status : -1;
+}
+
+/* What dt does itself, instead of a selection. */
+static const struct {
+	const char *name;
+	word_fn *fn;
+} words_done[] = {
+	{ "help", word_help }, { "version", word_version }, { "modules", word_modules },
+	{ "inventory", word_inventory }, { "trust", word_trust }, { "why", word_why },
+	{ "completion", word_completion },
+};
+
+static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *err)
+{
+	const struct word *word;
+	int i = 1;
+
+	if (options_parse(&a->opt, argv, &i, err) != 0)
+		return -1;
+	log_set_level((int)a->opt.verbose);
+	if (a->opt.version)
+		return word_version(a, NULL, 0, err);
+	if (a->opt.help)
+		return word_help(a, argv + i, argc - i, err);
+	if (i == argc)
+		return err_set(err, ERR_USAGE, "nothing to do: dt SELECTION MODULE [ARGUMENTS...]; \"dt help\" tells more");
+	for (size_t k = 0; k < ARRAY_LEN(words_done); k++)
+		if (strcmp(words_done[k].name, argv[i]) == 0)
+			return words_done[k].fn(a, argv + i + 1, argc - i - 1, err);
+	word = word_find(argv[i]);
+	if (word && word->reserved)
+		return err_set(err, ERR_USAGE, "dt %s is not in this version; a host of that name is sys:%s", argv[i], argv[i]);
+	return run_action(a, argv + i, argc - i, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct dt_err err = DT_ERR_INIT;
+	struct app app;
+	int status;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	status = app_init(&app, &err) == 0 ? dispatch(&app, argv, argc, &err) : -1;
+	if (status < 0) {
+		log_err(&err);
+		status = status_of(&err);
+	}
+	app_release(&app);
+	return status;
+}
