@@ -13,7 +13,7 @@
 #include "dt/base/log.h"
 #include "dt/base/quote.h"
 #include "dt/cli/app.h"
-#include "dt/cli/words.h"
+#include "dt/cli/wordlist.h"
 #include "dt/report/sink.h"
 #include "dt/run/engine.h"
 #include "dt/run/services.h"
@@ -268,7 +268,7 @@ static const struct {
 
 static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *err)
 {
-	const struct word *word;
+	const struct word_spec *word;
 	int i = 1;
 
 	if (options_parse(&a->opt, argv, &i, err) != 0)

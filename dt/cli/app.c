@@ -24,7 +24,7 @@ int app_init(struct app *a, struct dt_err *err)
 	a->cancel_fd = a->signal_fd = -1;
 	if (options_init(&a->opt, err) != 0)
 		return -1;
-	return conf_read(&a->conf, &a->opt, err);
+	return conf_load(&a->opt, &a->conf, err);
 }
 
 void app_release(struct app *a)

@@ -44,7 +44,7 @@ int app_select(struct app *a, const char *selection, struct dt_err *err);
 int app_plan(struct app *a, struct dt_err *err);
 
 /*
- * The words of dt (words.h): each takes its arguments and returns an exit
+ * The words of dt (wordlist.h): each takes its arguments and returns an exit
  * status, or -1 with the error.
  */
 typedef int word_fn(struct app *a, char *const *args, int n, struct dt_err *err);

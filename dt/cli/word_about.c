@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <unistd.h>
-
+#include "dt/base/escape.h"
 #include "dt/cli/app.h"
 #include "dt/cli/complete.h"
 #include "dt/cli/help.h"
@@ -32,7 +31,10 @@ static void list_module(void *arg, const char *name, const struct module *m, con
 {
 	struct listing *l = arg;
 
-	l->r |= help_module_line(&l->out, name, m ? m->mod : NULL, why);
+	const char *text = m ? m->mod->summary : why->msg;
+
+	l->r |= buf_addf(&l->out, "%-12s %s", name, m ? "" : "cannot be loaded: ") |
+		escape(&l->out, text, strlen(text)) | buf_addc(&l->out, '\n');
 }
 
 int word_modules(struct app *a, char *const *args, int n, struct dt_err *err)
@@ -67,8 +69,8 @@ int word_help(struct app *a, char *const *args, int n, struct dt_err *err)
 	if (n == 0) {
 		r = help_usage(&out);
 	} else if ((m = modload_get(a->modules, args[0], &missing)) != NULL) {
-		r = help_module(&out, m->mod);
-	} else if ((r = help_topic(&out, args[0])) == 1) {
+		r = help_module(m->mod, &out);
+	} else if ((r = help_topic(args[0], &out)) == 1) {
 		r = 0;
 	} else if (r == 0) {
 		near = help_nearest(args[0]);
