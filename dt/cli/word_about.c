@@ -70,12 +70,12 @@ int word_help(struct app *a, char *const *args, int n, struct dt_err *err)
 		r = help_usage(&out);
 	} else if ((m = modload_get(a->modules, args[0], &missing)) != NULL) {
 		r = help_module(m->mod, &out);
-	} else if ((r = help_topic(args[0], &out)) == 1) {
+	} else if (help_topic(args[0], &out) == 0) {
 		r = 0;
-	} else if (r == 0) {
+	} else {
 		near = help_nearest(args[0]);
-		r = err_set(err, ERR_USAGE, "no help on %.200s%s%s%s", args[0], near ? "; did you mean " : "",
-			    near ? near : "", near ? "?" : "");
+		(void)err_set(err, ERR_USAGE, "no help on %.200s%s%s%s", args[0], near ? "; did you mean " : "",
+			      near ? near : "", near ? "?" : "");
 	}
 	return finish(&out, r, err);
 }

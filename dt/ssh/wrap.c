@@ -15,7 +15,7 @@
  */
 #define WRAPPER(announce) \
 	"exec 3>&2 2>/dev/null; " announce \
-	"\"${SHELL:-/bin/sh}\" -c \"$1\" 2>&3 3>&-; s=$?; " \
+	"(exec \"${SHELL:-/bin/sh}\" -c \"$1\") 2>&3 3>&-; s=$?; " \
 	"[ $s -eq " STR(WRAP_XOR) " ] && kill -USR2 $$; " \
 	"exit $((s ^ " STR(WRAP_XOR) "))"
 static const char wrapper[] = WRAPPER(""), announcing[] = WRAPPER("printf %s \"$0\" >&3; ");
@@ -39,10 +39,10 @@ static const char killer[] =
 	"case $1 in Z|X|\"\") continue;; esac; "
 	"if [ \"$g\" ]; then if [ \"$3\" = $g ]; then return 0; fi; "
 	"else for q in $t; do if [ $f = $q ]; then return 0; fi; done; fi; done; return 1; "
-	"else kill -0 -- $t 2>/dev/null; fi; }; "
-	"kill -TERM -- $t 2>/dev/null; i=0; "
+	"else kill -0 $t 2>/dev/null; fi; }; "
+	"kill -TERM $t 2>/dev/null; i=0; "
 	"while alive; do i=$((i+1)); "
-	"if [ $i -eq 10 ]; then kill -KILL -- $t 2>/dev/null; fi; "
+	"if [ $i -eq 10 ]; then kill -KILL $t 2>/dev/null; fi; "
 	"if [ $i -ge 20 ]; then echo left; exit 0; fi; "
 	"sleep 0.1 2>/dev/null || sleep 1; done; echo gone";
 
