@@ -47,7 +47,7 @@ const struct option_spec option_table[] = {
 	  .in_conf = true, .help = "auto, libssh2 or openssh" },
 
 	{ OPT("output", 'o', OPT_CHOICE, output), .arg = "FORMAT", .def = "omni", .choices = output_choices,
-	  .in_conf = true, .help = "omni, jsonl, pdsh; fold (for list)" },
+	  .in_conf = true, .help = "omni, jsonl, pdsh, and fold for list" },
 	{ OPT("stream", 0, OPT_BOOL, stream), .in_conf = true, .help = "each line of output as it arrives" },
 	{ OPT("max-output", 0, OPT_SIZE, max_output), .arg = "SIZE", .def = "1M", .min = 1, .max = 1 << 30,
 	  .in_conf = true, .help = "output kept of each host" },

@@ -7,7 +7,7 @@ const struct word_spec word_table[] = {
 	{ .name = "help", .args = "[TOPIC]", .help = "a module, an option, or selection, output, exit, conf" },
 	{ .name = "version", .args = "", .help = "of dt and of the libraries it runs with" },
 	{ .name = "modules", .args = "", .help = "the modules there are" },
-	{ .name = "inventory", .args = "import|export ...", .help = "between a file and the store" },
+	{ .name = "inventory", .args = "import|export", .help = "between a file and the store" },
 	{ .name = "trust", .args = "SELECTION", .help = "fetch host keys, show them, ask, record them" },
 	{ .name = "why", .args = "HOST", .help = "how a host is reached, and which setting says so" },
 	{ .name = "completion", .args = "bash", .help = "print the completion for a shell" },
