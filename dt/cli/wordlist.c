@@ -9,7 +9,7 @@ const struct word_spec word_table[] = {
 	{ .name = "modules", .args = "", .help = "the modules there are" },
 	{ .name = "inventory", .args = "import|export", .help = "between a file and the store" },
 	{ .name = "trust", .args = "SELECTION", .help = "fetch host keys, show them, ask, record them" },
-	{ .name = "why", .args = "HOST", .help = "how a host is reached, and which setting says so" },
+	{ .name = "why", .args = "HOST [SELECTION]", .help = "how a host is reached, and which setting says so" },
 	{ .name = "completion", .args = "bash", .help = "print the completion for a shell" },
 	{ .name = "jobs", .reserved = true },
 	{ .name = "show", .reserved = true },
