@@ -143,6 +143,7 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 	struct session_exec req = {
 		.command = e->command, .in = e->in, .in_len = e->in_len, .output = on_output, .arg = t,
 		.wrap = !(e->flags & DT_EXEC_RAW) && t->target->shell, .deadline = t->env->deadline,
+		.timeout_ms = t->env->command_timeout_ms,
 	};
 	struct session_exit got;
 	struct dt_err err = DT_ERR_INIT;
@@ -168,8 +169,6 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 		req.answer = t->env->sudo;
 		req.become = sudo.become;
 	}
-	if (t->env->command_timeout_ms)
-		req.deadline = deadline_min(req.deadline, now_ms() + t->env->command_timeout_ms);
 	t->exec = e;
 	r = session_run(t->session, &req, &got, &err);
 	t->exec = NULL;

@@ -15,6 +15,7 @@ struct run_call {
 	struct session *s;
 	const char *command;
 	const struct session_exec *req;
+	int64_t deadline;
 	struct raw_end *end;
 	struct dt_err *err;
 	LIBSSH2_CHANNEL *channel;
@@ -23,7 +24,6 @@ struct run_call {
 	size_t in_done;		/* of req->in */
 	bool in_open;		/* req->in may go */
 	bool eof_sent;
-	bool begun;		/* the request went out: it may have begun */
 	int asked;
 	int result;
 };
@@ -37,16 +37,16 @@ static int open_channel(struct run_call *c)
 	while (!(c->channel = libssh2_channel_open_ex(l->session, "session", 7, WINDOW, PACKET, NULL, 0))) {
 		if (libssh2_session_last_errno(l->session) != LIBSSH2_ERROR_EAGAIN)
 			return lib_error(s, ERR_CONNECT, "channel", c->err);
-		if (lib_again(s, c->req->deadline, ERR_CONNECT, "channel", c->err) != 0)
+		if (lib_again(s, c->deadline, ERR_CONNECT, "channel", c->err) != 0)
 			return -1;
 	}
 	while ((rc = libssh2_channel_process_startup(c->channel, "exec", 4, c->command,
 						     (unsigned)strlen(c->command))) == LIBSSH2_ERROR_EAGAIN) {
-		c->begun = true;
-		if (lib_again(s, c->req->deadline, ERR_LOST, "start of the command", c->err) != 0)
+		c->end->begun = true;
+		if (lib_again(s, c->deadline, ERR_LOST, "start of the command", c->err) != 0)
 			return -1;
 	}
-	c->begun = true;
+	c->end->begun = true;
 	if (rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED || rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return lib_error(s, ERR_CONNECT, "the host refused to run a command", c->err);
 	return rc == 0 ? 0 : lib_error(s, ERR_LOST, "start of the command", c->err);
@@ -146,7 +146,7 @@ static int read_some(struct run_call *c, int stream)
 static int pump(struct run_call *c)
 {
 	struct lib *l = c->s->state;
-	int64_t deadline = c->req->deadline;
+	int64_t deadline = c->deadline;
 
 	for (;;) {
 		int w = write_some(c), o = w < 0 ? -1 : read_some(c, SESSION_STDOUT),
@@ -184,11 +184,11 @@ static int finish(struct run_call *c)
 	int rc;
 
 	while ((rc = libssh2_channel_close(c->channel)) == LIBSSH2_ERROR_EAGAIN)
-		if (lib_again(c->s, c->req->deadline, ERR_LOST, "close", c->err) != 0)
+		if (lib_again(c->s, c->deadline, ERR_LOST, "close", c->err) != 0)
 			return -1;
 	if (rc == 0)
 		while ((rc = libssh2_channel_wait_closed(c->channel)) == LIBSSH2_ERROR_EAGAIN)
-			if (lib_again(c->s, c->req->deadline, ERR_LOST, "close", c->err) != 0)
+			if (lib_again(c->s, c->deadline, ERR_LOST, "close", c->err) != 0)
 				return -1;
 	if (rc != 0)
 		return lib_error(c->s, ERR_LOST, "close", c->err);
@@ -227,6 +227,7 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 {
 	struct run_call c = {
 		.s = s, .command = command, .req = req, .end = end, .err = err, .in_open = !req->prompt, .result = -1,
+		.deadline = req->deadline,
 	};
 	struct lib *l = s->state;
 	int r;
@@ -236,9 +237,11 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 		return err_set(err, ERR_LOST, "the session has ended");
 	prompt_init(&c.prompt, req->prompt, req->ready);
 	buf_init(&c.in, 65536);
+	if (req->timeout_ms)
+		c.deadline = deadline_min(c.deadline, now_ms() + req->timeout_ms);
 	end->status = -1;
 	r = lib_guarded(s, ERR_LOST, run_guarded, &c, &c.result, err);
-	if (r != 0 && c.begun && err->code == ERR_SKIPPED)
+	if (r != 0 && end->begun && err->code == ERR_SKIPPED)
 		(void)err_set(err, ERR_KILLED, "interrupted");
 	prompt_release(&c.prompt);
 	if (c.in.len)

@@ -197,6 +197,7 @@ struct call {
 	struct process *p;
 	struct prompt start, prompt;
 	bool begun;		/* the marker came (or there is none) */
+	int64_t deadline;	/* once begun */
 	struct buf in, log;
 	size_t in_done;
 	bool in_open, failed;
@@ -240,6 +241,14 @@ static int feed_prompt(struct call *c, const char *data, size_t len)
 	return 0;
 }
 
+static void begin(struct call *c)
+{
+	c->begun = true;
+	c->deadline = c->req->deadline;
+	if (c->req->timeout_ms)
+		c->deadline = deadline_min(c->deadline, now_ms() + c->req->timeout_ms);
+}
+
 /* stderr before the marker is ssh's own or a banner; behind it, the command's. */
 static void pass_start(void *arg, const char *data, size_t len)
 {
@@ -261,7 +270,7 @@ static void feed_stderr(struct call *c, const char *data, size_t len)
 	}
 	e = prompt_feed(&c->start, data, len, pass_start, c);
 	if (e == PROMPT_READY) {
-		c->begun = true;
+		begin(c);
 		told_login(c->s);
 		(void)prompt_feed(&c->start, "", 0, pass_start, c);
 	}
@@ -325,7 +334,7 @@ static int waited(struct call *c, int r)
 /* Until begun, the connect timeout holds too; ssh's own has whole seconds and covers TCP alone. */
 static int64_t deadline_now(const struct call *c, int64_t connect_deadline)
 {
-	return c->begun ? c->req->deadline : deadline_min(c->req->deadline, connect_deadline);
+	return c->begun ? c->deadline : deadline_min(c->req->deadline, connect_deadline);
 }
 
 static int pump(struct call *c)
@@ -426,7 +435,7 @@ static int failure(struct call *c, bool marked)
 static int openssh_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
 		       struct raw_end *end, struct dt_err *err)
 {
-	struct call c = { .s = s, .req = req, .err = err, .in_open = !req->prompt, .begun = !marker };
+	struct call c = { .s = s, .req = req, .err = err, .in_open = !req->prompt };
 	int status, r;
 
 	end->status = -1;
@@ -434,11 +443,14 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		told_login(s);
 		return -1;
 	}
+	if (!marker)
+		begin(&c);
 	prompt_init(&c.start, NEVER, marker);
 	prompt_init(&c.prompt, req->prompt, req->ready);
 	buf_init(&c.in, 65536);
 	buf_init(&c.log, 2 * LOG_KEPT);
 	r = pump(&c);
+	end->begun = c.begun;
 	told_login(s);
 	status = c.p->child.status;
 	if (r == 0) {

@@ -185,7 +185,7 @@ int session_run(struct session *s, const struct session_exec *req, struct sessio
 {
 	char marker[WRAP_MARKER_SIZE];
 	struct buf command;
-	struct raw_end raw = { -1, "" };
+	struct raw_end raw = { .status = -1 };
 	int r = -1;
 
 	memset(end, 0, sizeof(*end));
@@ -200,7 +200,7 @@ int session_run(struct session *s, const struct session_exec *req, struct sessio
 	r = s->ops->run(s, command.data, req->wrap ? marker : NULL, req, &raw, err);
 	if (r == 0)
 		r = decode(&raw, req->wrap, end, err);
-	else if (err->code == ERR_TIMEOUT || err->code == ERR_KILLED || err->code == ERR_AUTH) {
+	else if (raw.begun && (err->code == ERR_TIMEOUT || err->code == ERR_KILLED || err->code == ERR_AUTH)) {
 		bool gone = req->wrap && end_command(s, marker, req);
 
 		if (!gone)

@@ -53,6 +53,7 @@ struct session_exec {
 	size_t in_len;
 	bool wrap;		/* prove the exit status and allow a clean kill; needs a POSIX sh there */
 	int64_t deadline;	/* 0: none */
+	int64_t timeout_ms;	/* from when the command begins; 0: none */
 	void (*output)(void *arg, int stream, const char *data, size_t len);
 	void *arg;
 	/*

@@ -9,6 +9,7 @@
 
 /* How a command ended, as the transport received it. */
 struct raw_end {
+	bool begun;		/* the command may have begun; set on failure too */
 	int status;		/* 0-255, or -1 */
 	char signal[16];	/* "" where none came */
 };
