@@ -1,9 +1,9 @@
-# dt - parallel SSH fleet tool.  make help tells the targets.
+# dt - runs one action on many hosts over SSH.  "make help" tells the targets.
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 CC       ?= cc
-BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 comma    := ,
+BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 VERSION  := 0.1
 
 PKGS     := libssh2 libpcre2-8 inih sqlite3 libcrypto
@@ -14,19 +14,27 @@ CFLAGS   ?= -O2 -g
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DDT_VERSION='"$(VERSION)"' -fPIE $(WARN) $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all,$(HARD))
 ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LIBS        = $(shell pkg-config --libs $(PKGS)) -ldl -lpthread
+# Empty where pkg-config or a library is missing; "libraries" below says so.
+PKG_CFLAGS  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LIBS        := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lpthread
 
 ROOMS    := dt/base inventory dt/ssh dt/run dt/report dt/cli
 LIB_SRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 MODULES  := $(patsubst modules/%.c,$(BUILD)/lib/dt/modules/%.so,$(wildcard modules/*.c))
 SCRIPTS  := $(patsubst modules/scripts/%,$(BUILD)/lib/dt/scripts/%,$(wildcard modules/scripts/*))
+SELECT   := $(patsubst selectors/%,$(BUILD)/lib/dt/selectors/%,$(wildcard selectors/*))
 TOOLS    := $(patsubst dt/tools/%.c,$(BUILD)/bin/%,$(wildcard dt/tools/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+COMPLETE := $(BUILD)/share/bash-completion/completions/dt
+MAN      := $(wildcard man/*.[1-9])
 
-.PHONY: all check lint bench demo install uninstall clean unit help
-all: $(BUILD)/bin/dt $(MODULES) $(SCRIPTS) $(TOOLS)
+.PHONY: all libraries unit check lint bench demo install uninstall clean help
+all: $(BUILD)/bin/dt $(MODULES) $(SCRIPTS) $(SELECT) $(TOOLS) $(COMPLETE)
+
+libraries:
+	@pkg-config --exists $(PKGS) || \
+		{ echo "make: a library is missing; contrib/install-deps installs what dt needs" >&2; exit 1; }
 
 $(BUILD)/libdt.a: $(LIB_OBJ)
 	@rm -f $@
@@ -40,7 +48,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -MMD -MP -c -o $@ $<
 
@@ -50,14 +58,83 @@ $(BUILD)/lib/dt/modules/%.so: modules/%.c
 	$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -Imodules -MMD -MP -MF $(@:.so=.d) -shared -o $@ $<
 
 $(BUILD)/lib/dt/scripts/%: modules/scripts/%
+	@install -D -m 0755 $< $@
+
+$(BUILD)/lib/dt/selectors/%: selectors/%
+	@install -D -m 0755 $< $@
+
+$(COMPLETE): $(BUILD)/bin/dt
 	@mkdir -p $(@D)
-	install -m 0755 $< $@
+	@DT_CONF=/dev/null $< completion bash > $@.new
+	@mv $@.new $@
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libdt.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+.SECONDARY:
 unit: $(UNIT)
+
+# ---- what needs more than a compiler: another make begins when everything is there ----
+
+check:
+	@contrib/install-deps --check
+	@DT_MAKE='$(MAKE)' tests/run
+
+lint:
+	@contrib/install-deps --check
+	+@$(MAKE) --no-print-directory all
+	@DT_BUILD='$(abspath $(BUILD))' tests/lint/run
+
+bench:
+	@contrib/install-deps --check
+	+@$(MAKE) --no-print-directory all
+	@for b in tests/bench/bench_*; do \
+		if test -x "$$b"; then DT_BUILD='$(abspath $(BUILD))' "$$b" || exit 1; fi; done
+
+demo:
+	@contrib/install-deps --demo
+	+@$(MAKE) --no-print-directory all
+	@DT_BUILD='$(abspath $(BUILD))' contrib/demo
+
+# ---- a tree that runs where it stands: PREFIX/bin/dt finds PREFIX/lib/dt ----
+
+# Each file once: its folder below PREFIX, its mode, where it comes from.
+TREE      = $(DESTDIR)$(PREFIX)
+put       = install -d -m 0755 '$(TREE)/$(1)' && install -m $(2) $(3) '$(TREE)/$(1)'
+INSTALLED = $(addprefix bin/,$(notdir $(BUILD)/bin/dt $(TOOLS))) $(addprefix lib/dt/modules/,$(notdir $(MODULES))) \
+            $(addprefix lib/dt/scripts/,$(notdir $(SCRIPTS))) $(addprefix lib/dt/selectors/,$(notdir $(SELECT))) \
+            $(foreach m,$(MAN),share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
+            share/bash-completion/completions/dt include/dt_module.h
+
+install: all
+	$(call put,bin,0755,$(BUILD)/bin/dt $(TOOLS))
+	$(call put,lib/dt/modules,0644,$(MODULES))
+	$(call put,lib/dt/scripts,0755,$(SCRIPTS))
+	install -d -m 0755 '$(TREE)/lib/dt/selectors'
+	$(if $(SELECT),$(call put,lib/dt/selectors,0755,$(SELECT)))
+	@$(foreach m,$(MAN),$(call put,share/man/man$(subst .,,$(suffix $(m))),0644,$(m)) &&) true
+	$(call put,share/bash-completion/completions,0644,$(COMPLETE))
+	$(call put,include,0644,modules/dt_module.h)
+
+uninstall:
+	@cd '$(TREE)' && rm -f $(INSTALLED)
+	@cd '$(TREE)' && for d in lib/dt/modules lib/dt/scripts lib/dt/selectors lib/dt; do \
+		if test -d $$d; then rmdir --ignore-fail-on-non-empty $$d; fi; done
+
+clean:
+	rm -rf build build-*
+
+help:
+	@echo "make             build dt into $(BUILD)/, runnable there as $(BUILD)/bin/dt"
+	@echo "make demo        three sshd on loopback, and dt at work on them"
+	@echo "make check       all tests, plain and with sanitizers"
+	@echo "make lint        layers, headers, manual pages, banned functions, cppcheck"
+	@echo "make unit        the unit tests' programs, in $(BUILD)/tests/"
+	@echo "make bench       speed, beside other tools"
+	@echo "make install     into PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away"
+	@echo "make clean       remove build/ and build-*/"
+	@echo "SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own"
 
 -include tests/modules/rules.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
