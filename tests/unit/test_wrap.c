@@ -1,0 +1,185 @@
+/* The wrapper and the killer, run here by each shell that a host may have. */
+#include "dt/ssh/wrap.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dt/base/child.h"
+#include "dt/base/util.h"
+#include "tests/unit/test.h"
+
+static const char *const shells[][3] = {
+	{ "sh", "-c", NULL }, { "bash", "-c", NULL }, { "dash", "-c", NULL }, { "busybox", "sh", "-c" },
+};
+
+static int start(struct child *c, size_t shell, const char *command)
+{
+	struct dt_err err = DT_ERR_INIT;
+	char *argv[5] = { NULL };
+	size_t n = 0;
+
+	for (; n < 3 && shells[shell][n]; n++)
+		argv[n] = (char *)(uintptr_t)shells[shell][n];
+	argv[n] = (char *)(uintptr_t)command;
+	return child_start(c, argv, NULL, &err);
+}
+
+/* Everything it prints on one descriptor. */
+static void slurp(int fd, struct buf *out)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char data[1024];
+	ssize_t n;
+
+	while (poll(&p, 1, 20000) > 0 && (n = read(fd, data, sizeof(data))) > 0)
+		(void)buf_add(out, data, (size_t)n);
+}
+
+static int finish(struct child *c, struct buf *out, struct buf *err)
+{
+	child_close(&c->in);
+	slurp(c->out, out);
+	slurp(c->err, err);
+	while (!child_ended(c))
+		(void)poll(NULL, 0, 1);
+	child_end(c);
+	return WIFEXITED(c->status) ? WEXITSTATUS(c->status) : 1000 + WTERMSIG(c->status);
+}
+
+static int run(size_t shell, const char *command, bool announce, const char *marker, struct buf *out, struct buf *err)
+{
+	struct buf line;
+	struct child c;
+	int status = -1;
+
+	buf_init(&line, 65536);
+	CHECK(wrap_command(&line, marker, command, announce) == 0);
+	if (start(&c, shell, line.data) == 0)
+		status = finish(&c, out, err);
+	else
+		CHECK(!"the shell is missing");
+	buf_release(&line);
+	return status;
+}
+
+static void test_status(void)
+{
+	char command[64], marker[WRAP_MARKER_SIZE];
+
+	wrap_marker(marker);
+	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+		for (int status = 0; status < 256; status += s ? 17 : 1) {
+			struct buf out, err;
+			int got;
+
+			buf_init(&out, 4096);
+			buf_init(&err, 4096);
+			(void)snprintf(command, sizeof(command), "echo o; echo e >&2; exit %d", status);
+			got = run(s, command, false, marker, &out, &err);
+			CHECK_INT(got, status == WRAP_XOR ? 1000 + SIGUSR2 : status ^ WRAP_XOR);
+			CHECK_STR(out.data, "o\n");
+			CHECK_STR(err.data, "e\n");
+			buf_release(&out);
+			buf_release(&err);
+		}
+	}
+}
+
+static void test_killed_shell_is_silent(void)
+{
+	char marker[WRAP_MARKER_SIZE];
+
+	wrap_marker(marker);
+	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+		struct buf out, err;
+
+		buf_init(&out, 4096);
+		buf_init(&err, 4096);
+		CHECK_INT(run(s, "kill -9 $$", false, marker, &out, &err), 137 ^ WRAP_XOR);
+		CHECK_STR(out.data, "");
+		CHECK_STR(err.data, "");
+		buf_clear(&err);
+		CHECK_INT(run(s, "echo x >&2", true, marker, &out, &err), WRAP_XOR);
+		CHECK(str_starts(err.data, marker));
+		CHECK_STR(err.data + strlen(marker), "x\n");
+		buf_release(&out);
+		buf_release(&err);
+	}
+}
+
+/* The group of a leader, as under sshd: child_start makes one. */
+static void test_kill(void)
+{
+	static const char *const commands[] = {
+		"echo on; sleep 1000; echo no", "trap '' TERM; echo on; sleep 1000; sleep 1000", "echo on; (sleep 1000 & wait) | cat",
+	};
+
+	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+		for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+			struct buf line, kill_line, out, err;
+			char marker[WRAP_MARKER_SIZE], c1;
+			struct child c, k;
+
+			wrap_marker(marker);
+			buf_init(&line, 65536);
+			buf_init(&kill_line, 65536);
+			buf_init(&out, 4096);
+			buf_init(&err, 4096);
+			CHECK(wrap_command(&line, marker, commands[i], false) == 0);
+			CHECK(wrap_kill(&kill_line, marker, NULL) == 0);
+			CHECK(start(&c, s, line.data) == 0);
+			while (read(c.out, &c1, 1) != 1)
+				(void)poll(&(struct pollfd){ c.out, POLLIN, 0 }, 1, 1000);
+			CHECK(start(&k, s, kill_line.data) == 0);
+			/* the killer waits until the group is reaped, so reap while it runs */
+			while (!child_ended(&c))
+				(void)poll(NULL, 0, 1);
+			CHECK_INT(finish(&k, &out, &err), 0);
+			CHECK_STR(out.data, WRAP_GONE);
+			CHECK_STR(err.data, "");
+			child_end(&c);
+			/* orphans come to us (main): once reaped, none is left in the group */
+			while (waitpid(-1, NULL, 0) > 0)
+				;
+			CHECK(kill(-c.pid, 0) != 0);
+			buf_release(&line);
+			buf_release(&kill_line);
+			buf_release(&out);
+			buf_release(&err);
+		}
+	}
+}
+
+static void test_kill_of_nothing(void)
+{
+	struct buf line, out, err;
+	char marker[WRAP_MARKER_SIZE];
+	struct child k;
+
+	wrap_marker(marker);
+	buf_init(&line, 65536);
+	buf_init(&out, 4096);
+	buf_init(&err, 4096);
+	CHECK(wrap_kill(&line, marker, "env X=1") == 0);
+	CHECK(start(&k, 0, line.data) == 0);
+	CHECK_INT(finish(&k, &out, &err), 0);
+	CHECK_STR(out.data, WRAP_GONE);
+	buf_release(&line);
+	buf_release(&out);
+	buf_release(&err);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test tests[] = {
+		TEST(test_status), TEST(test_killed_shell_is_silent), TEST(test_kill), TEST(test_kill_of_nothing), { NULL, NULL },
+	};
+
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return test_main(tests, argc, argv);
+}
