@@ -9,7 +9,8 @@ VERSION  := 0.1
 PKGS     := libssh2 libpcre2-8 inih sqlite3 libcrypto
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wformat=2 -Wpointer-arith -Wwrite-strings -Wvla
-HARD     := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
+HARD     := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection \
+            $(if $(filter x86_64 i%86,$(shell uname -m)),-fcf-protection)
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS  = -std=c11 -D_GNU_SOURCE -DDT_VERSION='"$(VERSION)"' -fPIE $(WARN) $(CFLAGS) \
               $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all,$(HARD))
