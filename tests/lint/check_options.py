@@ -33,7 +33,7 @@ def manual():
 def conf_keys():
     """Keys of [dt] in dt.conf(5)."""
     text = read("man/dt.conf.5")
-    section = text[text.index(".Ss [dt]"):]
+    section = text[text.index(".Ss Section dt"):]
     section = section[:re.search(r"^\.S[sh] ", section[5:], re.M).start() + 5]
     return set(re.findall(r"^\.It Cm ([\w-]+)", section, re.M))
 
