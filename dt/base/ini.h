@@ -10,19 +10,23 @@
 #ifndef DT_BASE_INI_H
 #define DT_BASE_INI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "dt/base/err.h"
 
 /* The longest line in bytes, without its newline. */
 #define INI_LINE_LIMIT 198
+/* The longest name of a section. */
+#define INI_SECTION_LIMIT 49
 
 /*
- * One "name = value" in a section ("" before the first).  A continuation
- * line calls it again with the same name and the line's text as value.
+ * One "name = value" in a section ("" before the first).  more: a line that
+ * goes on with the value of the one before; name is the same again, value
+ * this line's text.  At the start of a section name and value are NULL.
  * Returns 0, or -1 after err_set; ini_read then puts "NAME:LINE: " before it.
  */
-typedef int ini_fn(void *arg, const char *section, const char *name, const char *value, int line,
+typedef int ini_fn(void *arg, const char *section, const char *name, const char *value, int line, bool more,
 		   struct dt_err *err);
 
 /*

@@ -130,11 +130,15 @@ static int unknown_section(const char *section, struct dt_err *err)
 	return err_set(err, ERR_USAGE, "unknown section [%.100s]; there are [dt], [selectors] and [modules]", section);
 }
 
-static int take_key(void *arg, const char *section, const char *name, const char *value, int line,
+static int take_key(void *arg, const char *section, const char *name, const char *value, int line, bool more,
 		    struct dt_err *err)
 {
 	struct reader *r = arg;
+	bool known = strcmp(section, "dt") == 0 || strcmp(section, "selectors") == 0 || strcmp(section, "modules") == 0;
 
+	(void)more;
+	if (!name)
+		return known ? 0 : unknown_section(section, err);
 	if (strcmp(section, "dt") == 0)
 		return set_option(r, name, value, line, err);
 	if (strcmp(section, "selectors") == 0)
