@@ -134,18 +134,18 @@ static int take_key(void *arg, const char *section, const char *name, const char
 		    struct dt_err *err)
 {
 	struct reader *r = arg;
-	bool known = strcmp(section, "dt") == 0 || strcmp(section, "selectors") == 0 || strcmp(section, "modules") == 0;
+	bool is_dt = strcmp(section, "dt") == 0, is_selectors = strcmp(section, "selectors") == 0;
 
-	(void)more;
+	(void)more;	/* a list may go on in the next line; of others, twice is too often */
+	if (!is_dt && !is_selectors && strcmp(section, "modules") != 0)
+		return unknown_section(section, err);
 	if (!name)
-		return known ? 0 : unknown_section(section, err);
-	if (strcmp(section, "dt") == 0)
+		return 0;	/* the section's own line */
+	if (is_dt)
 		return set_option(r, name, value, line, err);
-	if (strcmp(section, "selectors") == 0)
+	if (is_selectors)
 		return add_dir(r, &r->conf->selector_dirs, &r->conf->selectors_by, name, value, err);
-	if (strcmp(section, "modules") == 0)
-		return add_dir(r, &r->conf->module_dirs, &r->conf->modules_by, name, value, err);
-	return unknown_section(section, err);
+	return add_dir(r, &r->conf->module_dirs, &r->conf->modules_by, name, value, err);
 }
 
 int conf_parse(struct conf *c, struct options *o, enum option_source source, const char *path, const char *text,

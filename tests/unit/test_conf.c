@@ -83,10 +83,11 @@ static void test_refused(void)
 	refuse("[dt]\ncoproc = 0\n", "/etc/dt/dt.conf:2: coproc: \"0\" is not a number from 1 to 100000");
 	refuse("[dt]\npretend = yes\n", "/etc/dt/dt.conf:2: pretend is for the command line alone");
 	refuse("[dt]\nuser = a\nuser = b\n", "/etc/dt/dt.conf:3: user is set already, in line 2");
+	refuse("[dt]\nuser = a\n  b\n", "/etc/dt/dt.conf:3: user is set already, in line 2");
 	refuse("[dt]\nstream = perhaps\n", "/etc/dt/dt.conf:2: stream: \"perhaps\" is neither yes nor no");
 	refuse("coproc = 5\n", "/etc/dt/dt.conf:1: before the first section; options belong under [dt]");
-	refuse("[d]\nx = 5\n", "/etc/dt/dt.conf:2: unknown section [d]; there are [dt], [selectors] and [modules]");
-	refuse("[module]\nx = 5\n", "/etc/dt/dt.conf:2: unknown section [module]; did you mean [modules]?");
+	refuse("[d]\nx = 5\n", "/etc/dt/dt.conf:1: unknown section [d]; there are [dt], [selectors] and [modules]");
+	refuse("[module]\nx = 5\n", "/etc/dt/dt.conf:1: unknown section [module]; did you mean [modules]?");
 	refuse("[modules]\npath = /x\n", "/etc/dt/dt.conf:2: unknown key path; did you mean dir?");
 	refuse("[modules]\ndir =\n", "/etc/dt/dt.conf:2: dir: \"\" is empty");
 }
