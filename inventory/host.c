@@ -1,0 +1,169 @@
+#include "inventory/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dt/base/escape.h"
+#include "dt/base/util.h"
+
+#define NAME_MAX_BYTES 255
+#define USER_MAX_BYTES 64
+
+static bool alnum(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Letters and digits of ASCII, those of others, and the punctuation allowed. */
+static const char *word_fault(const char *s, size_t max, const char *punctuation)
+{
+	size_t len = strlen(s);
+
+	if (!len)
+		return "is empty";
+	if (len > max)
+		return "is too long";
+	if (!utf8_valid(s, len))
+		return "is not UTF-8";
+	while (*s) {
+		unsigned cp = 0;
+		size_t n = utf8_char(s, len, &cp);
+
+		/* from U+00C0 on are letters; what moves text about is not */
+		if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x2000 && cp < 0x2070) || cp == 0x61c || cp == 0xfeff)
+			return "holds a control character";
+		if (cp < 0xc0 && !alnum((unsigned char)cp) && (cp >= 0x80 || !strchr(punctuation, (int)cp)))
+			return "holds a character that is not allowed";
+		s += n;
+		len -= n;
+	}
+	return NULL;
+}
+
+const char *host_name_fault(const char *name)
+{
+	if (*name == '-')
+		return "begins with '-'";
+	return word_fault(name, NAME_MAX_BYTES, ".-_:%");
+}
+
+const char *user_name_fault(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (!n)
+		return "is empty";
+	if (*name == '-')
+		return "begins with '-'";
+	if (n > USER_MAX_BYTES)
+		return "is too long";
+	for (const char *p = name; *p; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || strchr("\"'`:/@;|&<>(){}$\\", *p))
+			return "holds a character that is not allowed";
+	return NULL;
+}
+
+const char *tag_fault(const char *tag)
+{
+	if (*tag == '-' || *tag == '+')
+		return "begins with '-' or '+'";
+	return word_fault(tag, NAME_MAX_BYTES, "_-./@");
+}
+
+static const char *via_fault(const char *value)
+{
+	struct strs hops = { 0 };
+	const char *fault = NULL;
+
+	if (strcmp(value, "none") == 0)
+		return NULL;
+	for (const char *s = value; !fault;) {
+		size_t n = strcspn(s, ",");
+		char *hop, *host, *at;
+
+		if (!n || strs_addn(&hops, s, n) != 0) {
+			fault = "is no list of jump hosts";
+			break;
+		}
+		hop = host = hops.v[hops.n - 1];
+		at = strrchr(hop, '@');
+		if (at) {
+			*at = '\0';
+			host = at + 1;
+			fault = user_name_fault(hop) ? "holds a user name that is not allowed" : NULL;
+		}
+		if (*host == '[') {
+			char *close = strchr(++host, ']');
+
+			if (!close || (close[1] && close[1] != ':'))
+				fault = "has no ']' behind an address";
+			else
+				*close = '\0';
+		}
+		if (!fault && host_name_fault(host))
+			fault = "holds a host name that is not allowed";
+		if (!s[n])
+			break;
+		s += n + 1;
+	}
+	strs_release(&hops);
+	return fault;
+}
+
+static const char *known_value_fault(const char *key, const char *value)
+{
+	long long n;
+	int64_t ms;
+
+	if (strcmp(key, "port") == 0)
+		return parse_int(value, 1, 65535, &n) == 0 ? NULL : "is no port (1 to 65535)";
+	if (strcmp(key, "address") == 0)
+		return host_name_fault(value);
+	if (strcmp(key, "user") == 0)
+		return user_name_fault(value);
+	if (strcmp(key, "via") == 0)
+		return via_fault(value);
+	if (strcmp(key, "transport") == 0)
+		return strcmp(value, "auto") == 0 || strcmp(value, "libssh2") == 0 || strcmp(value, "openssh") == 0
+			       ? NULL : "is none of auto, libssh2, openssh";
+	if (strcmp(key, "shell") == 0)
+		return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "is neither yes nor no";
+	if (strcmp(key, "connect_timeout") == 0)
+		return parse_time_ms(value, &ms) == 0 && ms > 0 ? NULL : "is no time (500ms, 10s, 2m)";
+	return NULL;
+}
+
+const char *attr_fault(const char *key, const char *value)
+{
+	size_t n = strlen(value);
+
+	if (!*key || (!alnum((unsigned char)*key) && *key != '_') || (*key >= '0' && *key <= '9'))
+		return "has a key that begins with no letter";
+	for (const char *p = key; *p; p++)
+		if (!alnum((unsigned char)*p) && *p != '_' && *p != '-')
+			return "has a key with a character that is not allowed";
+	if (n > 4096)
+		return "is too long";
+	if (!utf8_valid(value, n))
+		return "is not UTF-8";
+	for (const char *p = value; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '"')
+			return "holds a control character or a quote";
+	return known_value_fault(key, value);
+}
+
+bool host_has_tag(const struct host *h, const char *tag)
+{
+	for (const char *const *t = h->pub.tags; t && *t; t++)
+		if (strcmp(*t, tag) == 0)
+			return true;
+	return false;
+}
+
+const char *host_attr(const struct host *h, const char *key)
+{
+	for (const struct dt_attr *a = h->pub.attrs; a && a->key; a++)
+		if (strcmp(a->key, key) == 0)
+			return a->value;
+	return NULL;
+}

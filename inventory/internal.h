@@ -1,0 +1,85 @@
+/*
+ * internal - what the files of the inventory share: hosts being gathered, and the sources.
+ */
+#ifndef INVENTORY_INTERNAL_H
+#define INVENTORY_INTERNAL_H
+
+#include <stdint.h>
+
+#include "dt/base/db.h"
+#include "inventory/inventory.h"
+
+enum scope { SCOPE_DEFAULTS, SCOPE_DOMAIN, SCOPE_TAG };
+
+/* One "key = value" of [defaults], [domain NAME] or [tag NAME]. */
+struct setting {
+	enum scope scope;
+	const char *name, *key, *value;
+	const char *origin;	/* "hosts.ini:14 [tag web]" */
+};
+
+/* Memory that is freed all at once. */
+struct arena {
+	struct block *blocks;
+	size_t left;
+	char *at;
+};
+void *arena_alloc(struct arena *a, size_t n);		/* zeroed; NULL: no memory */
+const char *arena_str(struct arena *a, const char *s, size_t len);
+void arena_release(struct arena *a);
+
+struct inventory {
+	struct arena arena;
+	struct host **table;		/* by name, open addressing */
+	size_t slots, used;
+	struct hostset hosts;		/* all that are in memory, ad hoc ones too */
+	struct setting *settings;
+	size_t setting_count, setting_cap;
+	uint32_t sources;		/* added so far: the high part of host.order */
+	struct db *db;			/* the store that is asked, or NULL */
+	char *store_path;		/* where edits go; NULL: the default */
+	bool store_loaded;		/* all of its hosts are in memory */
+	struct db *edit;		/* open for editing, or NULL */
+};
+
+/* Words of one host line, while it is read. */
+struct entry {
+	struct strs tags, keys, values;
+};
+void entry_release(struct entry *e);
+/* "tag", "key=value" or key="a value", separated by white space.  0, or -1. */
+int entry_words(struct entry *e, const char *text, struct dt_err *err);
+int entry_set(struct entry *e, const char *key, const char *value, struct dt_err *err);
+
+/* The host in memory, or NULL. */
+struct host *inventory_lookup(const struct inventory *inv, const char *name);
+/*
+ * A new host in memory, or what e adds to one that stands: tags united, the
+ * first value of an attribute stays.  source is kept as it is.  NULL: *err.
+ */
+struct host *inventory_put(struct inventory *inv, const char *name, const struct entry *e, const char *source,
+			   size_t order, struct dt_err *err);
+int inventory_put_setting(struct inventory *inv, enum scope scope, const char *name, const char *key,
+			  const char *value, const char *origin, struct dt_err *err);
+/* "FILE:LINE", in the arena. */
+const char *inventory_origin(struct inventory *inv, const char *file, int line);
+
+/* source_ini.c, source_lines.c: text of one source into the inventory. */
+int source_ini(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
+int source_dtdb(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
+int source_known_hosts(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
+int source_ansible(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
+/*
+ * Puts the hosts of a pattern; a host that this source has named already is
+ * an error that names both lines.
+ */
+int source_hosts(struct inventory *inv, const char *file, int line, const char *pattern, const struct entry *e,
+		 struct dt_err *err);
+
+/* store.c */
+int store_open(struct inventory *inv, const char *path, struct dt_err *err);
+int store_find(struct inventory *inv, const char *name, struct host **out, struct dt_err *err);
+int store_tagged(struct inventory *inv, const char *tag, struct hostset *out, struct dt_err *err);
+int store_all(struct inventory *inv, struct dt_err *err);
+
+#endif
