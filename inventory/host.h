@@ -15,7 +15,7 @@
  */
 struct host {
 	struct dt_host pub;
-	const char *source;	/* "/etc/dt/hosts.ini:12", "store", "command line" */
+	const char *source;	/* "/etc/dt/hosts.ini:12", the store's path, "command line" */
 	size_t order;		/* its place in the inventory; ad hoc hosts come last */
 	bool ad_hoc;		/* named on the command line, in no source */
 };

@@ -14,6 +14,7 @@ enum scope { SCOPE_DEFAULTS, SCOPE_DOMAIN, SCOPE_TAG };
 /* One "key = value" of [defaults], [domain NAME] or [tag NAME]. */
 struct setting {
 	enum scope scope;
+	uint32_t source;	/* the number of the source that sets it */
 	const char *name, *key, *value;
 	const char *origin;	/* "hosts.ini:14 [tag web]" */
 };
@@ -37,7 +38,8 @@ struct inventory {
 	size_t setting_count, setting_cap;
 	uint32_t sources;		/* added so far: the high part of host.order */
 	struct db *db;			/* the store that is asked, or NULL */
-	char *store_path;		/* where edits go; NULL: the default */
+	const char *store_path;		/* where edits go, in the arena; NULL: the default */
+	uint32_t store_source;		/* its place among the sources */
 	bool store_loaded;		/* all of its hosts are in memory */
 	struct db *edit;		/* open for editing, or NULL */
 };
@@ -47,6 +49,7 @@ struct entry {
 	struct strs tags, keys, values;
 };
 void entry_release(struct entry *e);
+int entry_tag(struct entry *e, const char *tag, struct dt_err *err);
 /* "tag", "key=value" or key="a value", separated by white space.  0, or -1. */
 int entry_words(struct entry *e, const char *text, struct dt_err *err);
 int entry_set(struct entry *e, const char *key, const char *value, struct dt_err *err);
@@ -61,6 +64,8 @@ struct host *inventory_put(struct inventory *inv, const char *name, const struct
 			   size_t order, struct dt_err *err);
 int inventory_put_setting(struct inventory *inv, enum scope scope, const char *name, const char *key,
 			  const char *value, const char *origin, struct dt_err *err);
+/* Does it count, being the first of its scope, name and key? */
+bool setting_counts(const struct inventory *inv, const struct setting *s);
 /* "FILE:LINE", in the arena. */
 const char *inventory_origin(struct inventory *inv, const char *file, int line);
 
@@ -76,10 +81,23 @@ int source_ansible(struct inventory *inv, const char *file, const char *text, si
 int source_hosts(struct inventory *inv, const char *file, int line, const char *pattern, const struct entry *e,
 		 struct dt_err *err);
 
-/* store.c */
+/* ---- store.c ---- */
+
+/* Asks path from now on; a second store is read whole.  A missing one is empty. */
 int store_open(struct inventory *inv, const char *path, struct dt_err *err);
+/* A host of the store into memory, with what memory has of it already; NULL in *out where it has none. */
 int store_find(struct inventory *inv, const char *name, struct host **out, struct dt_err *err);
 int store_tagged(struct inventory *inv, const char *tag, struct hostset *out, struct dt_err *err);
 int store_all(struct inventory *inv, struct dt_err *err);
+/* Opens a store; *out is NULL where read_only and it is missing. */
+int store_db(const char *path, bool read_only, struct db **out, struct dt_err *err);
+
+/* ---- program.c ---- */
+
+/*
+ * Runs a program, without input, and adds what it prints to out; what it says
+ * on standard error becomes warnings.  0, or -1: ERR_USAGE "PATH: reason".
+ */
+int program_output(char *const *argv, struct buf *out, struct dt_err *err);
 
 #endif

@@ -116,7 +116,6 @@ void inventory_free(struct inventory *inv)
 		return;
 	inventory_rollback(inv);
 	db_close(inv->db);
-	free(inv->store_path);
 	free(inv->table);
 	free(inv->settings);
 	hostset_release(&inv->hosts);
@@ -189,7 +188,7 @@ int entry_set(struct entry *e, const char *key, const char *value, struct dt_err
 	return strs_add(&e->keys, key) != 0 || strs_add(&e->values, value) != 0 ? err_nomem(err) : 0;
 }
 
-static int add_tag(struct entry *e, const char *tag, struct dt_err *err)
+int entry_tag(struct entry *e, const char *tag, struct dt_err *err)
 {
 	const char *fault = tag_fault(tag);
 
@@ -224,7 +223,7 @@ int entry_words(struct entry *e, const char *text, struct dt_err *err)
 			return err_set(err, ERR_USAGE, "a quote has no end");
 		if (eq)
 			word[eq] = '\0';
-		if ((eq ? entry_set(e, word, word + eq + 1, err) : add_tag(e, word, err)) != 0)
+		if ((eq ? entry_set(e, word, word + eq + 1, err) : entry_tag(e, word, err)) != 0)
 			return -1;
 	}
 }
@@ -309,6 +308,11 @@ int inventory_put_setting(struct inventory *inv, enum scope scope, const char *n
 
 	if (fault)
 		return err_set(err, ERR_USAGE, "%.100s = %.200s %s", key, value, fault);
+	for (size_t i = 0; i < inv->setting_count; i++) {
+		s = &inv->settings[i];
+		if (s->source == inv->sources && s->scope == scope && strcmp(s->name, name) == 0 && strcmp(s->key, key) == 0)
+			return err_set(err, ERR_USAGE, "%.100s is set already, at %s", key, s->origin);
+	}
 	if (inv->setting_count == inv->setting_cap) {
 		size_t cap = inv->setting_cap ? inv->setting_cap * 2 : 16;
 		struct setting *v = realloc(inv->settings, cap * sizeof(*v));
@@ -320,6 +324,7 @@ int inventory_put_setting(struct inventory *inv, enum scope scope, const char *n
 	}
 	s = &inv->settings[inv->setting_count];
 	s->scope = scope;
+	s->source = inv->sources;
 	s->name = arena_str(&inv->arena, name, strlen(name));
 	s->key = arena_str(&inv->arena, key, strlen(key));
 	s->value = arena_str(&inv->arena, value, strlen(value));
@@ -328,6 +333,14 @@ int inventory_put_setting(struct inventory *inv, enum scope scope, const char *n
 		return err_nomem(err);
 	inv->setting_count++;
 	return 0;
+}
+
+bool setting_counts(const struct inventory *inv, const struct setting *s)
+{
+	for (const struct setting *t = inv->settings; t < s; t++)
+		if (t->scope == s->scope && strcmp(t->name, s->name) == 0 && strcmp(t->key, s->key) == 0)
+			return false;
+	return true;
 }
 
 const char *inventory_origin(struct inventory *inv, const char *file, int line)

@@ -6,8 +6,8 @@
  *	chain  = link { ":" link }			links are and-ed; not: negates the next
  *	link   = SELECTOR ":" value | "all" | "nil" | word	(a word is sys:word)
  *
- * "not" is relative to the inventory: it never selects a host that was only
- * named elsewhere in the expression.
+ * "not" never brings in a host that no source knows and that was only named
+ * elsewhere in the expression; as a filter behind "and" it lets one pass.
  */
 #ifndef INVENTORY_SELECT_H
 #define INVENTORY_SELECT_H

@@ -96,7 +96,8 @@ static int take(void *arg, const char *section, const char *name, const char *va
 	struct ini_source *s = arg;
 	enum scope scope = SCOPE_DEFAULTS;
 	const char *of = "", *origin;
-	char where[600];
+	char where[600], plain[INI_LINE_LIMIT + 1];
+	size_t n;
 
 	if (strcmp(section, "hosts") == 0)
 		return name ? host_line(s, name, value, line, more, err) : put_pending(s, err);
@@ -121,6 +122,12 @@ static int take(void *arg, const char *section, const char *name, const char *va
 	origin = arena_str(&s->inv->arena, where, strlen(where));
 	if (!origin)
 		return err_nomem(err);
+	n = strlen(value);
+	if (n >= 2 && *value == '"' && value[n - 1] == '"') {
+		memcpy(plain, value + 1, n - 2);
+		plain[n - 2] = '\0';
+		value = plain;
+	}
 	return inventory_put_setting(s->inv, scope, of, name, value, origin, err);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* "linux web port=2222", malloced. */
 static char *describe(const struct dt_host *h)
@@ -17,7 +18,7 @@ static char *describe(const struct dt_host *h)
 	for (const char *const *t = h->tags; t && *t; t++, sep = " ")
 		fprintf(f, "%s%s", sep, *t);
 	for (const struct dt_attr *a = h->attrs; a && a->key; a++, sep = " ")
-		fprintf(f, "%s%s=%s", sep, a->key, a->value);
+		fprintf(f, strpbrk(a->value, " ;") || !*a->value ? "%s%s=\"%s\"" : "%s%s=%s", sep, a->key, a->value);
 	if (fclose(f) != 0) {
 		free(text);
 		return NULL;

@@ -40,6 +40,38 @@ static void section_line(struct reader *r, const char *line, size_t len)
 	fail(r, r->fn(r->arg, r->section, NULL, NULL, r->line, false, r->err));
 }
 
+/*
+ * libinih would take ';' behind a space for a comment also within quotes, and
+ * split fe80::1 = x at its first ':'.  Both travel as bytes that no line may
+ * hold, and come back in take().
+ */
+#define SEMICOLON '\1'
+#define COLON '\2'
+
+static void protect(char *line)
+{
+	const char *equals = strchr(line, '=');
+	bool quoted = false;
+
+	for (char *p = line; *p; p++) {
+		if (*p == '"')
+			quoted = !quoted;
+		else if (*p == ';' && quoted)
+			*p = SEMICOLON;
+		else if (*p == ':' && p < equals && !strchr(" \t=", p[1]))
+			*p = COLON;
+	}
+}
+
+static void restore(char *out, size_t size, const char *text)
+{
+	size_t n = strnlen(text, size - 1);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)(text[i] == SEMICOLON ? ';' : text[i] == COLON ? ':' : text[i]);
+	out[n] = '\0';
+}
+
 /* As fgets: one line with its newline. */
 static char *read_line(char *out, int size, void *stream)
 {
@@ -57,8 +89,8 @@ static char *read_line(char *out, int size, void *stream)
 				len, INI_LINE_LIMIT));
 		return NULL;
 	}
-	if (memchr(r->text, '\0', len)) {
-		fail(r, err_set(r->err, ERR_USAGE, "a NUL byte"));
+	if (memchr(r->text, '\0', len) || memchr(r->text, SEMICOLON, len) || memchr(r->text, COLON, len)) {
+		fail(r, err_set(r->err, ERR_USAGE, "a control byte"));
 		return NULL;
 	}
 	memcpy(out, r->text, len);
@@ -69,6 +101,8 @@ static char *read_line(char *out, int size, void *stream)
 	r->text = nl ? nl + 1 : r->end;
 	if (out[start] == '[' && !(r->indented && r->name[0]))
 		section_line(r, out + start, len - start);
+	else
+		protect(out + start);
 	return r->failed ? NULL : out;
 }
 
@@ -77,16 +111,16 @@ static int take(void *user, const char *section, const char *name, const char *v
 {
 	struct reader *r = user;
 	bool more = r->indented && r->name[0];
+	char plain[INI_LINE_LIMIT + 1];
 
 	(void)section; /* cut at 49 bytes; ours is whole */
 	if (r->failed)
 		return 1;
 	/* libinih remembers 49 bytes of a name for the lines that go on */
-	if (!more) {
-		strncpy(r->name, name, sizeof(r->name) - 1);
-		r->name[sizeof(r->name) - 1] = '\0';
-	}
-	fail(r, r->fn(r->arg, r->section, r->name, value, r->line, more, r->err));
+	if (!more)
+		restore(r->name, sizeof(r->name), name);
+	restore(plain, sizeof(plain), value);
+	fail(r, r->fn(r->arg, r->section, r->name, plain, r->line, more, r->err));
 	return 1;
 }
 

@@ -2,9 +2,11 @@
  * ini - one INI file through libinih, with file and line in every error.
  *
  * libinih (Debian's build) cuts a line at 200 bytes, tells of no empty
- * section, and splits at ':' as well as '='.  Here a line that is too long
- * is an error with its number.  A line that begins with white space goes on
- * with the value of the one before it.
+ * section, splits at ':' as well as '=', and ends a value at " ;".  Here a
+ * line that is too long is an error with its number, a ';' in quotes is text,
+ * and a ':' in a name before '=' belongs to it (fe80::1 = linux) unless white
+ * space follows.  A line that begins with white space goes on with the value
+ * of the one before it.
  * Source of the format: ini.h of libinih 55.
  */
 #ifndef DT_BASE_INI_H

@@ -1,0 +1,399 @@
+/*
+ * select - evaluates a parsed selection.
+ */
+#include "inventory/select.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "inventory/range.h"
+#include "inventory/select_tree.h"
+
+#define NAMES_LIMIT (256UL << 20)
+
+struct evaluation {
+	struct inventory *inv;
+	const struct select_options *opt;
+	const struct select_tree *tree;
+	struct hostset input;		/* of out:, once it was read */
+	bool input_read;
+	struct dt_err *err;
+};
+
+/* Hosts in inventory order; all hosts of the inventory but these, where but is set. */
+struct set {
+	struct hostset hosts;
+	bool but;
+};
+
+/* ---- sets ---- */
+
+enum keep { KEEP_BOTH, KEEP_FIRST, KEEP_EITHER };
+
+/* In both, only in the first, or in either of two sorted sets; a becomes it. */
+static int merge(struct hostset *a, const struct hostset *b, enum keep keep, struct dt_err *err)
+{
+	struct hostset out = { 0 };
+	size_t i = 0, k = 0;
+	int r = 0;
+
+	while (r == 0 && (i < a->n || (keep == KEEP_EITHER && k < b->n))) {
+		bool first = k == b->n || (i < a->n && a->v[i]->order < b->v[k]->order);
+		bool both = !first && i < a->n && a->v[i] == b->v[k];
+
+		if (first || both) {
+			if (keep == KEEP_EITHER || (keep == KEEP_BOTH) == both)
+				r = hostset_add(&out, a->v[i]);
+			i++;
+			k += both;
+		} else {
+			if (keep == KEEP_EITHER)
+				r = hostset_add(&out, b->v[k]);
+			k++;
+		}
+	}
+	hostset_release(a);
+	*a = out;
+	return r ? err_nomem(err) : 0;
+}
+
+static void swap(struct set *a, struct set *b)
+{
+	struct set c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+/* "All but" as the hosts themselves. */
+static int spell_out(struct evaluation *ev, struct set *s)
+{
+	struct hostset all = { 0 };
+
+	if (!s->but)
+		return 0;
+	if (inventory_all(ev->inv, &all, ev->err) != 0) {
+		hostset_release(&all);
+		return -1;
+	}
+	hostset_sort(&all);
+	if (merge(&all, &s->hosts, KEEP_FIRST, ev->err) != 0)
+		return -1;
+	hostset_release(&s->hosts);
+	s->hosts = all;
+	s->but = false;
+	return 0;
+}
+
+/* a and b, into a. */
+static int intersect(struct evaluation *ev, struct set *a, struct set *b)
+{
+	if (a->but && !b->but)
+		swap(a, b);
+	if (a->but)
+		return merge(&a->hosts, &b->hosts, KEEP_EITHER, ev->err);
+	return merge(&a->hosts, &b->hosts, b->but ? KEEP_FIRST : KEEP_BOTH, ev->err);
+}
+
+/* a or b, into a. */
+static int unite(struct evaluation *ev, struct set *a, struct set *b)
+{
+	if (a->but && b->but)
+		return merge(&a->hosts, &b->hosts, KEEP_BOTH, ev->err);
+	/* a host that no source knows is in no "all but": so the hosts themselves */
+	if (spell_out(ev, a) != 0 || spell_out(ev, b) != 0)
+		return -1;
+	return merge(&a->hosts, &b->hosts, KEEP_EITHER, ev->err);
+}
+
+/* ---- names ---- */
+
+struct naming {
+	struct evaluation *ev;
+	struct hostset *out;
+};
+
+static int add_name(void *arg, const char *name, struct dt_err *err)
+{
+	struct naming *n = arg;
+	struct host *h;
+
+	if (inventory_name(n->ev->inv, name, &h, err) != 0)
+		return -1;
+	return hostset_add(n->out, h) != 0 ? err_nomem(err) : 0;
+}
+
+static int add_list(struct evaluation *ev, const char *list, size_t len, struct hostset *out)
+{
+	struct naming n = { ev, out };
+	struct strs patterns = { 0 };
+	int r = range_split(list, len, &patterns, ev->err);
+
+	for (size_t i = 0; r == 0 && i < patterns.n; i++) {
+		r = range_expand(patterns.v[i], add_name, &n, ev->err);
+		if (r == 0 && out->n > RANGE_LIMIT)
+			r = err_set(ev->err, ERR_USAGE, "more than %d hosts are named", RANGE_LIMIT);
+	}
+	strs_release(&patterns);
+	return r;
+}
+
+/* One name or range a line; '#' begins a comment. */
+static int add_lines(struct evaluation *ev, const char *name, const struct buf *text, struct hostset *out)
+{
+	const char *s = text->data, *end = s + text->len;
+
+	for (int line = 1; s < end; line++) {
+		const char *nl = memchr(s, '\n', (size_t)(end - s)), *stop = nl ? nl : end, *hash;
+		int r = 0;
+
+		hash = memchr(s, '#', (size_t)(stop - s));
+		if (hash)
+			stop = hash;
+		while (s < stop && strchr(" \t\r", *s))
+			s++;
+		while (stop > s && strchr(" \t\r", stop[-1]))
+			stop--;
+		if (memchr(s, '\0', (size_t)(stop - s)))
+			r = err_set(ev->err, ERR_USAGE, "a NUL byte");
+		else if (s < stop)
+			r = add_list(ev, s, (size_t)(stop - s), out);
+		if (r != 0) {
+			err_prefix(ev->err, "%s:%d", name, line);
+			return -1;
+		}
+		s = nl ? nl + 1 : end;
+	}
+	return 0;
+}
+
+static int read_input(struct evaluation *ev, const struct node *n, struct buf *text)
+{
+	if (ev->opt->stdin_fd < 0)
+		return select_fault(ev->tree->text, n->at, ev->err, "out: reads standard input, which is not to be had here");
+	return read_fd(ev->opt->stdin_fd, "standard input", text, ev->err);
+}
+
+static int add_input(struct evaluation *ev, const struct node *n, struct hostset *out)
+{
+	struct buf text;
+	int r = 0;
+
+	if (!ev->input_read) {
+		buf_init(&text, NAMES_LIMIT);
+		r = read_input(ev, n, &text);
+		if (r == 0)
+			r = add_lines(ev, "standard input", &text, &ev->input);
+		ev->input_read = r == 0;
+		buf_release(&text);
+	}
+	for (size_t i = 0; r == 0 && i < ev->input.n; i++)
+		r = hostset_add(out, ev->input.v[i]) != 0 ? err_nomem(ev->err) : 0;
+	return r;
+}
+
+static int add_file(struct evaluation *ev, const char *name, struct hostset *out)
+{
+	char *path = expand_tilde(name);
+	struct buf text;
+	int r;
+
+	if (!path)
+		return err_nomem(ev->err);
+	buf_init(&text, NAMES_LIMIT);
+	r = read_file(path, &text, ev->err);
+	if (r == 0)
+		r = add_lines(ev, path, &text, out);
+	buf_release(&text);
+	free(path);
+	return r;
+}
+
+static int add_program(struct evaluation *ev, const struct node *n, struct hostset *out)
+{
+	char *argv[] = { (char *)(uintptr_t)n->program, (char *)(uintptr_t)n->value, NULL };
+	struct buf text;
+	int r;
+
+	buf_init(&text, NAMES_LIMIT);
+	r = program_output(argv, &text, ev->err);
+	if (r == 0)
+		r = add_lines(ev, n->program, &text, out);
+	buf_release(&text);
+	return r;
+}
+
+/* ---- selectors ---- */
+
+/* "a,b" or, "+c" and, "-d" except, from left to right. */
+static int eval_tags(struct evaluation *ev, const char *list, struct set *out)
+{
+	for (bool first = true;; first = false) {
+		size_t n = strcspn(list, ",");
+		char sign = *list == '+' || *list == '-' ? *list : ',', tag[300];
+		struct set one = { 0 };
+		int r;
+
+		/* select_parse has looked at its length */
+		memcpy(tag, list + (sign != ','), n - (sign != ','));
+		tag[n - (sign != ',')] = '\0';
+		r = inventory_tagged(ev->inv, tag, &one.hosts, ev->err);
+		hostset_sort(&one.hosts);
+		one.but = sign == '-';
+		if (r == 0 && first)
+			swap(out, &one);
+		else if (r == 0)
+			r = sign == ',' ? unite(ev, out, &one) : intersect(ev, out, &one);
+		hostset_release(&one.hosts);
+		if (r != 0)
+			return -1;
+		if (!list[n])
+			return 0;
+		list += n + 1;
+	}
+}
+
+/* The hosts of the inventory whose name, or attribute key, matches. */
+static int add_matches(struct evaluation *ev, const struct node *n, const char *key, struct hostset *out)
+{
+	struct hostset all = { 0 };
+	int r = inventory_all(ev->inv, &all, ev->err);
+
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
+		const char *text = key ? inventory_setting(ev->inv, all.v[i], key, NULL) : all.v[i]->pub.name;
+		int m = text ? match_test(n->match, text, ev->err) : 0;
+
+		if (m < 0 || (m && hostset_add(out, all.v[i]) != 0))
+			r = m < 0 ? -1 : err_nomem(ev->err);
+	}
+	hostset_release(&all);
+	return r;
+}
+
+static int add_var(struct evaluation *ev, const struct node *n, struct hostset *out)
+{
+	size_t k = strcspn(n->value, "=~");
+	char *key = strndup(n->value, k);
+	int r;
+
+	if (!key)
+		return err_nomem(ev->err);
+	r = n->match ? add_matches(ev, n, key, out) : inventory_var(ev->inv, key, n->value + k + 1, out, ev->err);
+	free(key);
+	return r;
+}
+
+static int eval_link(struct evaluation *ev, const struct node *n, struct set *out)
+{
+	int r = 0;
+
+	switch (n->kind) {
+	case NODE_ALL:
+		r = inventory_all(ev->inv, &out->hosts, ev->err);
+		break;
+	case NODE_SYS:
+		r = add_list(ev, n->value, strlen(n->value), &out->hosts);
+		break;
+	case NODE_TAG:
+		return eval_tags(ev, n->value, out);
+	case NODE_EXP:
+		r = add_matches(ev, n, NULL, &out->hosts);
+		break;
+	case NODE_VAR:
+		r = add_var(ev, n, &out->hosts);
+		break;
+	case NODE_OUT:
+		r = add_input(ev, n, &out->hosts);
+		break;
+	case NODE_FILE:
+		r = add_file(ev, n->value, &out->hosts);
+		break;
+	case NODE_EXTERNAL:
+		r = add_program(ev, n, &out->hosts);
+		break;
+	default:
+		break;
+	}
+	hostset_sort(&out->hosts);
+	return r;
+}
+
+/* ---- expressions ---- */
+
+static int eval(struct evaluation *ev, const struct node *n, struct set *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (n->kind == NODE_NOT) {
+		if (eval(ev, n->child, out) != 0)
+			return -1;
+		out->but = !out->but;
+		return 0;
+	}
+	if (n->kind != NODE_AND && n->kind != NODE_OR)
+		return eval_link(ev, n, out);
+	if (eval(ev, n->child, out) != 0)
+		return -1;
+	for (const struct node *c = n->child->next; c; c = c->next) {
+		struct set next;
+		int r = eval(ev, c, &next);
+
+		if (r == 0)
+			r = n->kind == NODE_AND ? intersect(ev, out, &next) : unite(ev, out, &next);
+		hostset_release(&next.hosts);
+		if (r != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int select_hosts(struct inventory *inv, const char *text, const struct select_options *opt,
+		 struct hostset *out, struct dt_err *err)
+{
+	struct select_tree tree;
+	struct evaluation ev = { .inv = inv, .opt = opt, .tree = &tree, .err = err };
+	struct set found = { 0 };
+	int r = select_parse(&tree, text, opt, err);
+
+	memset(out, 0, sizeof(*out));
+	if (r == 0)
+		r = eval(&ev, tree.root, &found);
+	if (r == 0)
+		r = spell_out(&ev, &found);
+	if (r == 0)
+		*out = found.hosts;
+	else
+		hostset_release(&found.hosts);
+	hostset_release(&ev.input);
+	select_tree_release(&tree);
+	return r;
+}
+
+static bool contains(const struct set *s, const struct host *h)
+{
+	for (size_t i = 0; i < s->hosts.n; i++)
+		if (s->hosts.v[i] == h)
+			return !s->but;
+	return s->but && !h->ad_hoc;
+}
+
+int select_explain(struct inventory *inv, const char *text, const struct select_options *opt,
+		   const struct host *h, void (*fn)(void *arg, const char *link, bool matches), void *arg,
+		   struct dt_err *err)
+{
+	struct select_tree tree;
+	struct evaluation ev = { .inv = inv, .opt = opt, .tree = &tree, .err = err };
+	int r = select_parse(&tree, text, opt, err);
+
+	for (size_t i = 0; r == 0 && i < tree.link_count; i++) {
+		struct set one = { 0 };
+
+		r = eval_link(&ev, tree.links[i], &one);
+		if (r == 0)
+			fn(arg, tree.links[i]->link, contains(&one, h));
+		hostset_release(&one.hosts);
+	}
+	hostset_release(&ev.input);
+	select_tree_release(&tree);
+	return r;
+}

@@ -1,0 +1,193 @@
+/*
+ * sources - from a path or FORMAT:PATH to hosts: what is it, and who reads it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "inventory/internal.h"
+
+#define TEXT_LIMIT (256UL << 20)
+
+typedef int source_fn(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
+
+/* ---- what a text is ---- */
+
+static bool is_key_type(const char *s, size_t n)
+{
+	static const char *const prefixes[] = { "ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-" };
+
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (n > strlen(prefixes[i]) && strncmp(s, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+struct traits {
+	bool sections;		/* "[...]" */
+	bool ours;		/* all of them are of dt's own names */
+	bool equals;		/* an entry is "name = ..." */
+	bool before;		/* something stands before the first section */
+	bool key_types;
+};
+
+static bool our_section(const char *s, size_t n)
+{
+	return (n == 5 && strncmp(s, "hosts", n) == 0) || (n == 8 && strncmp(s, "defaults", n) == 0) ||
+	       (n > 7 && strncmp(s, "domain ", 7) == 0) || (n > 4 && strncmp(s, "tag ", 4) == 0);
+}
+
+static void look_at_line(struct traits *t, const char *s, const char *end)
+{
+	const char *words[3] = { s, end, end };
+	size_t lens[3] = { 0 };
+
+	for (size_t i = 0; i < 3; i++) {
+		while (s < end && (*s == ' ' || *s == '\t'))
+			s++;
+		words[i] = s;
+		while (s < end && *s != ' ' && *s != '\t')
+			s++;
+		lens[i] = (size_t)(s - words[i]);
+	}
+	if (!lens[0] || *words[0] == '#' || *words[0] == ';')
+		return;
+	if (is_key_type(words[1], lens[1]) || is_key_type(words[2], lens[2])) {
+		t->key_types = true;
+	} else if (*words[0] == '[' && end[-1] == ']') {
+		t->ours &= our_section(words[0] + 1, (size_t)(end - words[0]) - 2);
+		t->sections = true;
+	} else {
+		t->before |= !t->sections;
+		t->equals |= *words[1] == '=' && lens[1];
+	}
+}
+
+static source_fn *look(const char *text, size_t len)
+{
+	struct traits t = { .ours = true };
+	const char *end = text + len;
+
+	while (text < end && !t.key_types) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text)), *stop = nl ? nl : end;
+
+		while (stop > text && strchr(" \t\r", stop[-1]))
+			stop--;
+		look_at_line(&t, text, stop);
+		text = nl ? nl + 1 : end;
+	}
+	if (t.key_types)
+		return source_known_hosts;
+	if (!t.sections)
+		return source_dtdb;
+	/* a misspelt section of ours is told by the reader of ours */
+	return (t.ours && !t.before) || t.equals ? source_ini : source_ansible;
+}
+
+/* ---- reading ---- */
+
+static int is_store(const char *path)
+{
+	static const char magic[16] = "SQLite format 3";
+	char head[16] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t n = fd >= 0 ? read(fd, head, sizeof(head)) : -1;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return n == sizeof(head) && memcmp(head, magic, sizeof(head)) == 0;
+}
+
+static int read_text(const char *path, bool run, struct buf *text, struct dt_err *err)
+{
+	/* a name without a folder is a file here, not a command of PATH */
+	char *local = !strchr(path, '/') ? malloc(strlen(path) + 3) : NULL;
+	int r;
+
+	if (strcmp(path, "-") == 0) {
+		r = read_fd(STDIN_FILENO, "standard input", text, err);
+	} else if (run) {
+		if (local)
+			strcat(strcpy(local, "./"), path);
+		r = program_output((char *const[]){ local ? local : (char *)(uintptr_t)path, NULL },
+				   text, err);
+	} else {
+		r = read_file(path, text, err);
+	}
+	free(local);
+	return r;
+}
+
+static int add_path(struct inventory *inv, const char *format, const char *path, struct dt_err *err)
+{
+	static const struct {
+		const char *name;
+		source_fn *fn;
+	} readers[] = {
+		{ "ini", source_ini }, { "dtdb", source_dtdb }, { "names", source_dtdb },
+		{ "known_hosts", source_known_hosts }, { "ansible", source_ansible },
+	};
+	bool input = strcmp(path, "-") == 0, run = str_eq(format, "exec");
+	source_fn *fn = NULL;
+	struct stat st;
+	struct buf text;
+	int r;
+
+	if (str_eq(format, "store"))
+		return store_open(inv, path, err);
+	if (!input && stat(path, &st) != 0)
+		return err_sys(err, ERR_USAGE, errno, "%s", path);
+	if (!input && S_ISDIR(st.st_mode))
+		return err_set(err, ERR_USAGE, "%s: a folder, no inventory", path);
+	if (!format && !input && is_store(path))
+		return store_open(inv, path, err);
+	if (!format && !input && S_ISREG(st.st_mode) && access(path, X_OK) == 0 && (st.st_mode & 0111))
+		run = true;
+	buf_init(&text, TEXT_LIMIT);
+	r = read_text(path, run, &text, err);
+	for (size_t i = 0; format && i < ARRAY_LEN(readers); i++)
+		if (strcmp(format, readers[i].name) == 0)
+			fn = readers[i].fn;
+	if (r == 0)
+		r = (fn ? fn : look(text.data, text.len))(inv, input ? "standard input" : path, text.data, text.len, err);
+	buf_release(&text);
+	return r;
+}
+
+int inventory_add(struct inventory *inv, const char *spec, struct dt_err *err)
+{
+	static const char *const formats[] = { "store", "ini", "dtdb", "names", "known_hosts", "ansible", "exec" };
+	const char *format = NULL;
+	char *path;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		if (str_starts(spec, formats[i]) && spec[strlen(formats[i])] == ':') {
+			format = formats[i];
+			spec += strlen(format) + 1;
+			break;
+		}
+	path = expand_tilde(spec);
+	if (!path)
+		return err_nomem(err);
+	inv->sources++;
+	r = add_path(inv, format, path, err);
+	free(path);
+	return r;
+}
+
+int inventory_add_default_store(struct inventory *inv, struct dt_err *err)
+{
+	char *path = xdg_path("XDG_DATA_HOME", ".local/share", "dt/inventory.db", err);
+	int r;
+
+	if (!path)
+		return -1;
+	inv->sources++;
+	r = store_open(inv, path, err);
+	free(path);
+	return r;
+}
