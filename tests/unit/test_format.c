@@ -198,7 +198,8 @@ static void test_omni_exact(void)
 
 		for (size_t k = 0; k < len; k++)
 			data[k] = (char)(i ? random_next() : k);
-		if (len && data[len - 1] == '\n')
+		/* one final newline is dropped: of what is compared there is none */
+		while (len && data[len - 1] == '\n')
 			len--;
 		init(&r, "web1");
 		for (size_t at = 0; at < len;) {
