@@ -142,7 +142,7 @@ static int act_on_inventory(struct action *x, struct dt_err *err)
 static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 {
 	const struct options *o = &x->app->opt;
-	struct engine_end end;
+	struct engine_end end = { 0 };
 	struct dt_err late = DT_ERR_INIT;
 	struct engine e = {
 		.call = x->call, .hosts = x->app->hosts.n, .coproc = o->interactive ? 1 : (size_t)o->coproc,

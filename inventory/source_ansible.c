@@ -185,7 +185,7 @@ static int one_line(struct ansible *a, char *section, size_t size, char *text, i
 		*close = '\0';
 		if (strlen(text + 1) >= size)
 			return err_set(err, ERR_USAGE, "the group's name is too long");
-		strcpy(section, text + 1);
+		memcpy(section, text + 1, (size_t)(close - text));
 		return 0;
 	}
 	kind = strchr(section, ':');

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,8 +58,9 @@ static void look_at_line(struct traits *t, const char *s, const char *end)
 		return;
 	if (is_key_type(words[1], lens[1]) || is_key_type(words[2], lens[2])) {
 		t->key_types = true;
-	} else if (*words[0] == '[' && end[-1] == ']') {
-		t->ours &= our_section(words[0] + 1, (size_t)(end - words[0]) - 2);
+	} else if (*words[0] == '[' && (end[-1] == ']' || !memchr(words[0], ']', (size_t)(end - words[0])))) {
+		/* also one without its ']', which the reader tells of */
+		t->ours &= end[-1] != ']' || our_section(words[0] + 1, (size_t)(end - words[0]) - 2);
 		t->sections = true;
 	} else {
 		t->before |= !t->sections;
@@ -104,20 +106,19 @@ static int is_store(const char *path)
 static int read_text(const char *path, bool run, struct buf *text, struct dt_err *err)
 {
 	/* a name without a folder is a file here, not a command of PATH */
-	char *local = !strchr(path, '/') ? malloc(strlen(path) + 3) : NULL;
+	const char *folder = strchr(path, '/') ? "" : "./";
+	char *program = NULL;
 	int r;
 
 	if (strcmp(path, "-") == 0) {
 		r = read_fd(STDIN_FILENO, "standard input", text, err);
 	} else if (run) {
-		if (local)
-			strcat(strcpy(local, "./"), path);
-		r = program_output((char *const[]){ local ? local : (char *)(uintptr_t)path, NULL },
-				   text, err);
+		r = asprintf(&program, "%s%s", folder, path) < 0
+			    ? err_nomem(err) : program_output((char *const[]){ program, NULL }, text, err);
 	} else {
 		r = read_file(path, text, err);
 	}
-	free(local);
+	free(program);
 	return r;
 }
 

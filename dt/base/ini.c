@@ -28,8 +28,10 @@ static void section_line(struct reader *r, const char *line, size_t len)
 	const char *close = memchr(line, ']', len);
 	size_t n = close ? (size_t)(close - line) - 1 : 0;
 
-	if (!close)
-		return; /* libinih reports it */
+	if (!close) {
+		fail(r, err_set(r->err, ERR_USAGE, "a section without its \"]\""));
+		return;
+	}
 	if (n > INI_SECTION_LIMIT) {
 		fail(r, err_set(r->err, ERR_USAGE, "the section's name has %zu bytes, %d are the most", n, INI_SECTION_LIMIT));
 		return;
@@ -134,6 +136,6 @@ int ini_read(const char *name, const char *text, size_t len, ini_fn *fn, void *a
 		return -1;
 	}
 	if (line > 0)
-		return err_set(err, ERR_USAGE, "%s:%d: no \"=\" in the line, or no \"]\"", name, line);
+		return err_set(err, ERR_USAGE, "%s:%d: no \"=\" in the line", name, line);
 	return line < 0 ? err_nomem(err) : 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dt/base/escape.h"
 #include "dt/base/nearest.h"
 #include "dt/run/modscript.h"
 #include "dt/run/param.h"
@@ -443,7 +444,12 @@ const struct module *modload_get(struct modload *l, const char *name, struct dt_
 		if (strcmp(m->name, name) == 0)
 			return &m->pub;
 	if (!name_ok(name)) {
-		(void)err_set(err, ERR_MODULE, "module \"%s\": a name is [a-z0-9][a-z0-9_-]*", name);
+		struct buf shown;
+
+		buf_init(&shown, 1024);
+		(void)escape(&shown, name, strnlen(name, 200));
+		(void)err_set(err, ERR_MODULE, "module \"%s\": a name is [a-z0-9][a-z0-9_-]*", shown.data);
+		buf_release(&shown);
 		return NULL;
 	}
 	for (size_t i = 0; i < l->n && !found; i++)
