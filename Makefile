@@ -137,5 +137,5 @@ help:
 	@echo "make clean       remove build/ and build-*/"
 	@echo "SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own"
 
--include tests/modules/rules.mk
+-include tests/modules/rules.mk tests/fleet/rules.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -195,8 +195,9 @@ struct call {
 	const struct session_exec *req;
 	struct dt_err *err;
 	struct process *p;
-	struct prompt start, prompt;
+	struct prompt start, tail, prompt;
 	bool begun;		/* the marker came (or there is none) */
+	bool odd;		/* it came again: the 255 to come is the wrapper's own */
 	int64_t deadline;	/* once begun */
 	struct buf in, log;
 	size_t in_done;
@@ -249,6 +250,22 @@ static void begin(struct call *c)
 		c->deadline = deadline_min(c->deadline, now_ms() + c->req->timeout_ms);
 }
 
+static void pass_tail(void *arg, const char *data, size_t len)
+{
+	struct call *c = arg;
+
+	if (len && feed_prompt(c, data, len) != 0)
+		c->failed = true;
+}
+
+static void feed_tail(struct call *c, const char *data, size_t len)
+{
+	if (prompt_feed(&c->tail, data, len, pass_tail, c) == PROMPT_READY) {
+		c->odd = true;
+		(void)prompt_feed(&c->tail, "", 0, pass_tail, c);
+	}
+}
+
 /* stderr before the marker is ssh's own or a banner; behind it, the command's. */
 static void pass_start(void *arg, const char *data, size_t len)
 {
@@ -256,8 +273,8 @@ static void pass_start(void *arg, const char *data, size_t len)
 
 	if (!c->begun)
 		(void)buf_add(&c->log, data, len < LOG_KEPT - c->log.len ? len : LOG_KEPT - c->log.len);
-	else if (len && feed_prompt(c, data, len) != 0)
-		c->failed = true;
+	else if (len)
+		feed_tail(c, data, len);
 }
 
 static void feed_stderr(struct call *c, const char *data, size_t len)
@@ -446,6 +463,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	if (!marker)
 		begin(&c);
 	prompt_init(&c.start, NEVER, marker);
+	prompt_init(&c.tail, marker ? NEVER : NULL, marker);
 	prompt_init(&c.prompt, req->prompt, req->ready);
 	buf_init(&c.in, 65536);
 	buf_init(&c.log, 2 * LOG_KEPT);
@@ -454,8 +472,9 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	told_login(s);
 	status = c.p->child.status;
 	if (r == 0) {
-		if (WIFEXITED(status) && WEXITSTATUS(status) != 255) {
-			prompt_end(&c.prompt, pass_command, &c);
+		prompt_end(&c.tail, pass_tail, &c);
+		prompt_end(&c.prompt, pass_command, &c);
+		if (WIFEXITED(status) && (WEXITSTATUS(status) != 255 || c.odd)) {
 			end->status = WEXITSTATUS(status);
 			if (marker && !c.begun) /* ssh itself never exits so */
 				r = err_set(err, ERR_LOST, "the wrapper did not begin (exit %d)", end->status);
@@ -466,6 +485,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		}
 	}
 	prompt_release(&c.start);
+	prompt_release(&c.tail);
 	prompt_release(&c.prompt);
 	if (c.in.len)
 		explicit_bzero(c.in.data, c.in.len);

@@ -13,12 +13,13 @@
  * some shells would say "Killed" there.  No newline, quote, backslash or
  * exclamation mark, so that any login shell passes it on unchanged.
  */
-#define WRAPPER(announce) \
-	"exec 3>&2 2>/dev/null; " announce \
-	"(exec \"${SHELL:-/bin/sh}\" -c \"$1\") 2>&3 3>&-; s=$?; " \
-	"[ $s -eq " STR(WRAP_XOR) " ] && kill -USR2 $$; " \
+#define WRAPPER(before, after) \
+	"exec 3>&2 2>/dev/null; " before \
+	"(exec \"${SHELL:-/bin/sh}\" -c \"$1\") 2>&3 3>&-; s=$?; " after \
 	"exit $((s ^ " STR(WRAP_XOR) "))"
-static const char wrapper[] = WRAPPER(""), announcing[] = WRAPPER("printf %s \"$0\" >&3; ");
+#define ANNOUNCE "printf %s \"$0\" >&3; "
+static const char wrapper[] = WRAPPER("", "[ $s -eq " STR(WRAP_XOR) " ] && kill -USR2 $$; ");
+static const char announcing[] = WRAPPER(ANNOUNCE, "[ $((s ^ " STR(WRAP_XOR) ")) -eq 255 ] && " ANNOUNCE);
 
 /*
  * $1 is a pattern for the marker that does not match itself.  Where the

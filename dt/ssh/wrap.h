@@ -4,9 +4,11 @@
  * libssh2 says exit status 0 also where none came.  So a POSIX sh on the
  * host runs the command in the user's own shell and exits with its status
  * xor WRAP_XOR: success arrives as that number, and 0 can only mean that
- * nothing came.  A status of WRAP_XOR itself is told by SIGUSR2.  The marker
- * in the wrapper's argument vector lets a second command find and end its
- * process group.
+ * nothing came.  A status of WRAP_XOR itself is told by SIGUSR2.  With ssh(1)
+ * it is 255 that is said also where none came: a command whose status becomes
+ * that is told by the marker on stderr, once more at its end.  The marker in
+ * the wrapper's argument vector lets a second command find and end its process
+ * group.
  */
 #ifndef DT_SSH_WRAP_H
 #define DT_SSH_WRAP_H
@@ -20,8 +22,8 @@
 
 void wrap_marker(char marker[WRAP_MARKER_SIZE]);
 /*
- * The text to send for a command.  announce: it writes the marker to stderr
- * when it begins (for the caller to take out).  0, or -1: no memory.
+ * The text to send for a command.  announce (for ssh(1)): it writes the marker to
+ * stderr when it begins, and as said above (for the caller to take out).  0, or -1: no memory.
  */
 int wrap_command(struct buf *out, const char *marker, const char *command, bool announce);
 /*

@@ -1,9 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Bad input: a reason on stderr, exit 2 or 3, no host contacted, the store as it was."""
 import os
 import re
+import sys
 
-from cli import Home, Listener, check, ended, equal, has, main
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from testing import Home, Listener, check, ended, equal, has, main  # noqa: E402
 
 home = Home()
 listener = Listener()

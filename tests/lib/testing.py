@@ -1,4 +1,4 @@
-"""What the command-line tests share: dt in a home of its own, and how a test program ends."""
+"""What test programs share: dt in a home of its own, and how a program ends."""
 import atexit
 import os
 import shutil
@@ -23,7 +23,7 @@ class Home:
     """A temporary home; dt() runs in it.  Removed at the end of the program."""
 
     def __init__(self):
-        self.path = tempfile.mkdtemp(prefix="dt-cli-")
+        self.path = tempfile.mkdtemp(prefix="dt-test-")
         atexit.register(shutil.rmtree, self.path, ignore_errors=True)
         self.env = {k: v for k, v in os.environ.items() if k not in STRANGERS}
         self.env.update(HOME=self.path, XDG_CONFIG_HOME=self.join("config"), XDG_DATA_HOME=self.join("data"),
@@ -134,7 +134,7 @@ def main(names):
         except Fault as fault:
             failed += 1
             where = traceback.extract_tb(sys.exc_info()[2])
-            line = next((f.lineno for f in reversed(where) if not f.filename.endswith("cli.py")), 0)
+            line = next((f.lineno for f in reversed(where) if not f.filename.endswith("testing.py")), 0)
             print("FAIL %s (line %d): %s" % (name, line, fault))
         except Exception:
             failed += 1
