@@ -133,15 +133,23 @@ static const char *known_value_fault(const char *key, const char *value)
 	return NULL;
 }
 
-const char *attr_fault(const char *key, const char *value)
+const char *attr_key_fault(const char *key)
 {
-	size_t n = strlen(value);
-
 	if (!*key || (!alnum((unsigned char)*key) && *key != '_') || (*key >= '0' && *key <= '9'))
 		return "has a key that begins with no letter";
 	for (const char *p = key; *p; p++)
 		if (!alnum((unsigned char)*p) && *p != '_' && *p != '-')
 			return "has a key with a character that is not allowed";
+	return NULL;
+}
+
+const char *attr_fault(const char *key, const char *value)
+{
+	const char *fault = attr_key_fault(key);
+	size_t n = strlen(value);
+
+	if (fault)
+		return fault;
 	if (n > 4096)
 		return "is too long";
 	if (!utf8_valid(value, n))

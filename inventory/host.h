@@ -38,6 +38,7 @@ const char *tag_fault(const char *tag);
  * checked too.
  */
 const char *attr_fault(const char *key, const char *value);
+const char *attr_key_fault(const char *key);
 
 bool host_has_tag(const struct host *h, const char *tag);
 /* The host's own attribute, or NULL. */

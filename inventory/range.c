@@ -153,8 +153,12 @@ static int expand(struct expansion *x, const char *rest)
 	}
 	n = strcspn(open + 1, "[]{}");
 	close = open + 1 + n;
+	if (!*close)
+		return fault(x, open, "the group has no end");
+	if (*close == '[' || *close == '{')
+		return fault(x, close, "a group within a group");
 	if (*close != (*open == '[' ? ']' : '}'))
-		return fault(x, *close ? close : open, *close ? "a group within a group" : "the group has no end");
+		return fault(x, close, "the group is closed by the other bracket");
 	if (!n)
 		return fault(x, open, "an empty group");
 	return *open == '[' ? bracket_group(x, open + 1, n, close + 1) : brace_group(x, open + 1, n, close + 1);
@@ -181,7 +185,7 @@ int range_expand(const char *pattern, range_fn *fn, void *arg, struct dt_err *er
 int range_split(const char *list, size_t len, struct strs *out, struct dt_err *err)
 {
 	size_t start = 0;
-	int depth = 0;
+	int depth = 0, columns = 0;	/* those before i */
 
 	for (size_t i = 0; i <= len; i++) {
 		char c = i < len ? list[i] : ',';
@@ -190,11 +194,12 @@ int range_split(const char *list, size_t len, struct strs *out, struct dt_err *e
 			depth++;
 		else if ((c == ']' || c == '}') && depth)
 			depth--;
+		columns += i && (list[i - 1] & 0xc0) != 0x80;
 		if (c != ',' || (depth && i < len))
 			continue;
 		if (i == start)
 			return err_set(err, ERR_USAGE, "an empty name in the list\n  %.*s\n  %*s^", (int)(len > 200 ? 200 : len),
-				       list, (int)(start > 200 ? 200 : start), "");
+				       list, columns > 200 ? 200 : columns, "");
 		if (strs_addn(out, list + start, i - start) != 0)
 			return err_nomem(err);
 		start = i + 1;

@@ -21,11 +21,20 @@ struct evaluation {
 	struct dt_err *err;
 };
 
-/* Hosts in inventory order; all hosts of the inventory but these, where but is set. */
+/*
+ * Hosts in inventory order.  Where but is set: all hosts of the inventory but
+ * these, and the ad hoc hosts named; as a filter it lets all other ad hoc hosts pass.
+ */
 struct set {
-	struct hostset hosts;
+	struct hostset hosts, named;
 	bool but;
 };
+
+static void set_release(struct set *s)
+{
+	hostset_release(&s->hosts);
+	hostset_release(&s->named);
+}
 
 /* ---- sets ---- */
 
@@ -58,6 +67,14 @@ static int merge(struct hostset *a, const struct hostset *b, enum keep keep, str
 	return r ? err_nomem(err) : 0;
 }
 
+static int add_hosts(struct hostset *out, const struct hostset *hosts, struct dt_err *err)
+{
+	for (size_t i = 0; i < hosts->n; i++)
+		if (hostset_add(out, hosts->v[i]) != 0)
+			return err_nomem(err);
+	return 0;
+}
+
 static void swap(struct set *a, struct set *b)
 {
 	struct set c = *a;
@@ -78,9 +95,12 @@ static int spell_out(struct evaluation *ev, struct set *s)
 		return -1;
 	}
 	hostset_sort(&all);
-	if (merge(&all, &s->hosts, KEEP_FIRST, ev->err) != 0)
+	if (merge(&all, &s->hosts, KEEP_FIRST, ev->err) != 0 ||
+	    merge(&all, &s->named, KEEP_EITHER, ev->err) != 0) {
+		hostset_release(&all);
 		return -1;
-	hostset_release(&s->hosts);
+	}
+	set_release(s);
 	s->hosts = all;
 	s->but = false;
 	return 0;
@@ -91,20 +111,28 @@ static int intersect(struct evaluation *ev, struct set *a, struct set *b)
 {
 	if (a->but && !b->but)
 		swap(a, b);
-	if (a->but)
-		return merge(&a->hosts, &b->hosts, KEEP_EITHER, ev->err);
-	return merge(&a->hosts, &b->hosts, b->but ? KEEP_FIRST : KEEP_BOTH, ev->err);
+	if (!a->but)
+		return merge(&a->hosts, &b->hosts, b->but ? KEEP_FIRST : KEEP_BOTH, ev->err);
+	if (merge(&a->named, &b->hosts, KEEP_FIRST, ev->err) != 0 ||
+	    merge(&b->named, &a->hosts, KEEP_FIRST, ev->err) != 0 ||
+	    merge(&a->named, &b->named, KEEP_EITHER, ev->err) != 0)
+		return -1;
+	return merge(&a->hosts, &b->hosts, KEEP_EITHER, ev->err);
 }
 
 /* a or b, into a. */
 static int unite(struct evaluation *ev, struct set *a, struct set *b)
 {
-	if (a->but && b->but)
-		return merge(&a->hosts, &b->hosts, KEEP_BOTH, ev->err);
-	/* a host that no source knows is in no "all but": so the hosts themselves */
-	if (spell_out(ev, a) != 0 || spell_out(ev, b) != 0)
+	if (!a->but && b->but)
+		swap(a, b);
+	if (!a->but)
+		return merge(&a->hosts, &b->hosts, KEEP_EITHER, ev->err);
+	for (size_t i = 0; !b->but && i < b->hosts.n; i++)
+		if (b->hosts.v[i]->ad_hoc && hostset_add(&b->named, b->hosts.v[i]) != 0)
+			return err_nomem(ev->err);
+	if (merge(&a->named, &b->named, KEEP_EITHER, ev->err) != 0)
 		return -1;
-	return merge(&a->hosts, &b->hosts, KEEP_EITHER, ev->err);
+	return merge(&a->hosts, &b->hosts, b->but ? KEEP_BOTH : KEEP_FIRST, ev->err);
 }
 
 /* ---- names ---- */
@@ -151,13 +179,13 @@ static int add_lines(struct evaluation *ev, const char *name, const struct buf *
 		hash = memchr(s, '#', (size_t)(stop - s));
 		if (hash)
 			stop = hash;
+		if (memchr(s, '\0', (size_t)(stop - s)))
+			r = err_set(ev->err, ERR_USAGE, "a NUL byte");
 		while (s < stop && strchr(" \t\r", *s))
 			s++;
 		while (stop > s && strchr(" \t\r", stop[-1]))
 			stop--;
-		if (memchr(s, '\0', (size_t)(stop - s)))
-			r = err_set(ev->err, ERR_USAGE, "a NUL byte");
-		else if (s < stop)
+		if (r == 0 && s < stop)
 			r = add_list(ev, s, (size_t)(stop - s), out);
 		if (r != 0) {
 			err_prefix(ev->err, "%s:%d", name, line);
@@ -188,9 +216,7 @@ static int add_input(struct evaluation *ev, const struct node *n, struct hostset
 		ev->input_read = r == 0;
 		buf_release(&text);
 	}
-	for (size_t i = 0; r == 0 && i < ev->input.n; i++)
-		r = hostset_add(out, ev->input.v[i]) != 0 ? err_nomem(ev->err) : 0;
-	return r;
+	return r == 0 ? add_hosts(out, &ev->input, ev->err) : -1;
 }
 
 static int add_file(struct evaluation *ev, const char *name, struct hostset *out)
@@ -210,7 +236,7 @@ static int add_file(struct evaluation *ev, const char *name, struct hostset *out
 	return r;
 }
 
-static int add_program(struct evaluation *ev, const struct node *n, struct hostset *out)
+static int run_program(struct evaluation *ev, struct node *n)
 {
 	char *argv[] = { (char *)(uintptr_t)n->program, (char *)(uintptr_t)n->value, NULL };
 	struct buf text;
@@ -219,9 +245,21 @@ static int add_program(struct evaluation *ev, const struct node *n, struct hosts
 	buf_init(&text, NAMES_LIMIT);
 	r = program_output(argv, &text, ev->err);
 	if (r == 0)
-		r = add_lines(ev, n->program, &text, out);
+		r = add_lines(ev, n->program, &text, &n->printed);
+	n->ran = r == 0;
 	buf_release(&text);
 	return r;
+}
+
+/* The first link with the same program and value has run it for all. */
+static int add_program(struct evaluation *ev, const struct node *n, struct hostset *out)
+{
+	struct node **l = ev->tree->links;
+
+	while (*l != n && ((*l)->kind != NODE_EXTERNAL || strcmp((*l)->program, n->program) != 0 ||
+			   strcmp((*l)->value, n->value) != 0))
+		l++;
+	return (*l)->ran || run_program(ev, *l) == 0 ? add_hosts(out, &(*l)->printed, ev->err) : -1;
 }
 
 /* ---- selectors ---- */
@@ -245,7 +283,7 @@ static int eval_tags(struct evaluation *ev, const char *list, struct set *out)
 			swap(out, &one);
 		else if (r == 0)
 			r = sign == ',' ? unite(ev, out, &one) : intersect(ev, out, &one);
-		hostset_release(&one.hosts);
+		set_release(&one);
 		if (r != 0)
 			return -1;
 		if (!list[n])
@@ -328,6 +366,7 @@ static int eval(struct evaluation *ev, const struct node *n, struct set *out)
 		if (eval(ev, n->child, out) != 0)
 			return -1;
 		out->but = !out->but;
+		hostset_release(&out->named);
 		return 0;
 	}
 	if (n->kind != NODE_AND && n->kind != NODE_OR)
@@ -340,7 +379,7 @@ static int eval(struct evaluation *ev, const struct node *n, struct set *out)
 
 		if (r == 0)
 			r = n->kind == NODE_AND ? intersect(ev, out, &next) : unite(ev, out, &next);
-		hostset_release(&next.hosts);
+		set_release(&next);
 		if (r != 0)
 			return -1;
 	}
@@ -363,7 +402,7 @@ int select_hosts(struct inventory *inv, const char *text, const struct select_op
 	if (r == 0)
 		*out = found.hosts;
 	else
-		hostset_release(&found.hosts);
+		set_release(&found);
 	hostset_release(&ev.input);
 	select_tree_release(&tree);
 	return r;
@@ -391,7 +430,7 @@ int select_explain(struct inventory *inv, const char *text, const struct select_
 		r = eval_link(&ev, tree.links[i], &one);
 		if (r == 0)
 			fn(arg, tree.links[i]->link, contains(&one, h));
-		hostset_release(&one.hosts);
+		set_release(&one);
 	}
 	hostset_release(&ev.input);
 	select_tree_release(&tree);

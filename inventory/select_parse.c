@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <arpa/inet.h>
+#include <sys/stat.h>
 
 #include "dt/base/nearest.h"
 #include "inventory/select_tree.h"
@@ -26,7 +27,7 @@ static const struct {
 
 int select_fault(const char *text, size_t at, struct dt_err *err, const char *fmt, ...)
 {
-	char what[200];
+	char what[200], shown[121];
 	int columns = 0;
 	va_list ap;
 
@@ -44,7 +45,10 @@ int select_fault(const char *text, size_t at, struct dt_err *err, const char *fm
 	}
 	for (size_t i = 0; i < at; i++)
 		columns += ((unsigned char)text[i] & 0xc0) != 0x80;
-	return err_set(err, ERR_USAGE, "%s\n  %.120s\n  %*s^", what, text, columns, "");
+	(void)snprintf(shown, sizeof(shown), "%s", text);
+	for (char *s = shown; (s = strpbrk(s, "\t\n")) != NULL;)
+		*s = ' ';
+	return err_set(err, ERR_USAGE, "%s\n  %s\n  %*s^", what, shown, columns, "");
 }
 
 #define FAULT(ps, place, ...) select_fault((ps)->text, (size_t)((place) - (ps)->text), (ps)->err, __VA_ARGS__)
@@ -107,6 +111,7 @@ static int kind_of(const char *name, size_t n)
 static const char *find_program(struct parser *ps, const char *name, size_t n)
 {
 	const struct strs *dirs = ps->opt->selector_dirs;
+	struct stat st;
 	char path[4096];
 
 	if (memchr(name, '/', n) || *name == '.')
@@ -114,7 +119,8 @@ static const char *find_program(struct parser *ps, const char *name, size_t n)
 	for (size_t i = 0; dirs && i < dirs->n; i++) {
 		int len = snprintf(path, sizeof(path), "%s/%.*s", dirs->v[i], (int)n, name);
 
-		if (len > 0 && (size_t)len < sizeof(path) && access(path, X_OK) == 0)
+		if (len > 0 && (size_t)len < sizeof(path) && access(path, X_OK) == 0 &&
+		    stat(path, &st) == 0 && S_ISREG(st.st_mode))
 			return arena_str(&ps->t->arena, path, (size_t)len);
 	}
 	return NULL;
@@ -212,7 +218,7 @@ static int check_var(struct parser *ps, struct node *n, const char *at)
 	(void)snprintf(key, sizeof(key), "%.*s", (int)(k < 299 ? k : 299), n->value);
 	if (!n->value[k])
 		return FAULT(ps, at, "neither KEY=VALUE nor KEY~REGEX");
-	if (attr_fault(key, "") && attr_fault(key, "1"))
+	if (attr_key_fault(key))
 		return FAULT(ps, at, "the key \"%.100s\" is not allowed", key);
 	if (n->value[k] == '~' && !(n->match = match_new(n->value + k + 1, false, ps->err)))
 		return -1;
@@ -248,10 +254,10 @@ static int unknown(struct parser *ps, const char *name, size_t n)
 	return FAULT(ps, name, "unknown selector \"%s:\"", word);
 }
 
-/* Is the word at s, up to white space or ')', an IPv6 address? */
+/* Is the word at s, up to white space, ')' or ',', an IPv6 address? */
 static bool is_address(const char *s)
 {
-	size_t n = strcspn(s, " \t\n)%");
+	size_t n = strcspn(s, " \t\n),%");
 	unsigned char out[16];
 	char text[64];
 
@@ -335,6 +341,7 @@ static struct node *parse_list(struct parser *ps, enum node_kind kind, const cha
 	return list;
 }
 
+/* A "not" or '(' is next. */
 static int deeper(struct parser *ps)
 {
 	return ++ps->depth > SELECT_DEPTH_LIMIT ? FAULT(ps, ps->p, "more than %d deep", SELECT_DEPTH_LIMIT) : 0;
@@ -391,12 +398,13 @@ static struct node *parse_chain(struct parser *ps)
 
 static struct node *parse_term(struct parser *ps)
 {
+	int depth = ps->depth;
 	const char *start;
 	struct node *n;
 
 	skip_space(ps);
 	start = ps->p;
-	if (deeper(ps) != 0)
+	if ((at_word(ps, "not") || *start == '(') && deeper(ps) != 0)
 		return NULL;
 	if (at_word(ps, "not")) {
 		ps->p += 3;
@@ -417,7 +425,7 @@ static struct node *parse_term(struct parser *ps)
 	} else {
 		n = parse_chain(ps);
 	}
-	ps->depth--;
+	ps->depth = depth;
 	return n;
 }
 
@@ -450,8 +458,10 @@ int select_parse(struct select_tree *t, const char *text, const struct select_op
 
 void select_tree_release(struct select_tree *t)
 {
-	for (size_t i = 0; i < t->link_count; i++)
+	for (size_t i = 0; i < t->link_count; i++) {
 		match_free(t->links[i]->match);
+		hostset_release(&t->links[i]->printed);
+	}
 	free(t->links);
 	arena_release(&t->arena);
 }

@@ -24,10 +24,12 @@ struct node {
 	const char *value;		/* "web", quotes taken away */
 	const char *program;
 	struct match *match;		/* NODE_EXP, and NODE_VAR with '~' */
+	struct hostset printed;		/* by program, once it was run for the first link with this value */
+	bool ran;
 	size_t at;			/* where it stands in the text, in bytes */
 };
 
-/* Everything but match and links is in the arena. */
+/* Everything but match, printed and links is in the arena. */
 struct select_tree {
 	struct arena arena;
 	const char *text;
