@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dt/base/util.h"
+#include "dt/ssh/hostkey.h"
 #include "dt/ssh/lib.h"
 
 /* What libssh2 can verify, by the key type of known_hosts; SHA-1 is left out. */
@@ -58,16 +59,6 @@ out:
 	return r;
 }
 
-static int refuse_unknown(struct session *s, const void *blob, size_t len, const char *what, struct dt_err *err)
-{
-	char type[64], print[64];
-
-	key_type(blob, len, type);
-	key_fingerprint(blob, len, print);
-	return err_set(err, ERR_HOSTKEY, "%s %s %s; \"dt trust %s\" shows it and trusts it", what, type, print,
-		       s->t->name);
-}
-
 static int accept_new(struct session *s, const void *blob, size_t len, struct dt_err *err)
 {
 	struct known_host_line line = { s->t->known_as, blob, len };
@@ -102,7 +93,7 @@ static int other_type(struct session *s, bool searched, const void *blob, size_t
 	else if (verify < known.n || ca)
 		r = err_set(err, ERR_UNSUPPORTED, "host key of a type that libssh2 cannot verify");
 	else
-		r = refuse_unknown(s, blob, len, "known by keys of other types only, not by", err);
+		r = hostkey_refuse(s->t, HOSTKEY_OTHER_TYPE, NULL, blob, len, err);
 	strs_release(&known);
 	return r;
 }
@@ -111,28 +102,25 @@ int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
 {
 	struct lib *l = s->state;
 	const char *where = NULL, *blob;
-	char print[64];
 	size_t len;
 	int type;
 
 	blob = libssh2_session_hostkey(l->session, &len, &type);
 	if (!blob)
 		return lib_error(s, ERR_CONNECT, "host key", err);
-	key_fingerprint(blob, len, print);
 	switch (known_hosts_check(s->t->known_hosts, s->t->known_as, blob, len, &where)) {
 	case HOSTKEY_OK:
 		return 0;
 	case HOSTKEY_UNKNOWN:
 		if (s->env->accept_new)
 			return accept_new(s, blob, len, err);
-		return refuse_unknown(s, blob, len, "unknown key", err);
+		return hostkey_refuse(s->t, HOSTKEY_UNKNOWN, where, blob, len, err);
 	case HOSTKEY_OTHER_TYPE:
 		return other_type(s, searched, blob, len, err);
 	case HOSTKEY_CHANGED:
-		return err_set(err, ERR_HOSTKEY, "KEY CHANGED: the host shows %s, %s has another", print,
-			       where ? where : "known_hosts");
+		return hostkey_refuse(s->t, HOSTKEY_CHANGED, where, blob, len, err);
 	case HOSTKEY_REVOKED:
-		return err_set(err, ERR_HOSTKEY, "the key %s is revoked by %s", print, where ? where : "known_hosts");
+		return hostkey_refuse(s->t, HOSTKEY_REVOKED, where, blob, len, err);
 	case HOSTKEY_CA:
 		return err_set(err, ERR_UNSUPPORTED, "host certificate");
 	}

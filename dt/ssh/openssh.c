@@ -20,6 +20,7 @@
 #include "dt/base/child.h"
 #include "dt/base/quote.h"
 #include "dt/base/util.h"
+#include "dt/ssh/hostkey.h"
 #include "dt/ssh/prompt.h"
 #include "dt/ssh/transport.h"
 
@@ -402,9 +403,9 @@ static int pump(struct call *c)
 /* ssh's messages (OpenSSH 9.2 sshconnect.c, sshconnect2.c, readconf.c) and what they mean. */
 static const struct { const char *text; enum err_code code; } meanings[] = {
 	{ "IDENTIFICATION HAS CHANGED", ERR_HOSTKEY },
-	{ "Host key verification failed", ERR_HOSTKEY },
 	{ "host key is known for", ERR_HOSTKEY },
 	{ "HOST KEY REVOKED", ERR_HOSTKEY },
+	{ "Host key verification failed", ERR_HOSTKEY },
 	{ "Permission denied (", ERR_AUTH },
 	{ "Too many authentication failures", ERR_AUTH },
 	{ "Could not resolve hostname", ERR_RESOLVE },
@@ -429,6 +430,26 @@ static void last_line(struct buf *log, char *out, size_t size)
 	}
 }
 
+/* ssh's words on a host key name no fingerprint: so the key is looked at here. */
+static int refuse_key(struct call *c, const char *line)
+{
+	const struct target *t = c->s->t;
+	struct dt_err err = DT_ERR_INIT;
+	const char *where = NULL;
+	struct buf key;
+	enum hostkey_verdict verdict = HOSTKEY_OK;
+
+	buf_init(&key, 65536);
+	if (session_fetch_key(c->s->env, t, c->req->deadline, &key, &err) == 0)
+		verdict = known_hosts_check(t->known_hosts, t->known_as, key.data, key.len, &where);
+	if (verdict == HOSTKEY_OK || verdict == HOSTKEY_CA)
+		(void)err_set(c->err, ERR_HOSTKEY, "%s", line);
+	else
+		(void)hostkey_refuse(t, verdict, where, key.data, key.len, c->err);
+	buf_release(&key);
+	return -1;
+}
+
 /* ssh exited with 255: its own failure. */
 static int failure(struct call *c, bool marked)
 {
@@ -438,6 +459,8 @@ static int failure(struct call *c, bool marked)
 	if (!marked || !c->begun) {
 		for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
 			if (strstr(c->log.data, meanings[i].text)) {
+				if (meanings[i].code == ERR_HOSTKEY)
+					return refuse_key(c, line);
 				/* "user@host: " before it is ssh's */
 				const char *text = meanings[i].code == ERR_AUTH ? strstr(line, "Permission denied") : NULL;
 

@@ -124,10 +124,10 @@ def test_table():
 
 def test_unknown_says_what_to_do():
     path = bed.write("known", "")
-    fingerprint = run("ssh-keygen", "-lf", one.hostkeys[0]).split()[1]
-    _, why = dt(one, path)
-    has(why, fingerprint)
-    has(why, "dt trust 127.0.0.1")
+    for server, options in ((one, ()), (one, ("--transport", "openssh")), (rsa, ())):
+        _, why = dt(server, path, *options)
+        has(why, run("ssh-keygen", "-lf", server.hostkeys[0]).split()[1])
+        has(why, "dt trust 127.0.0.1")
 
 
 def test_accept_new():

@@ -1,0 +1,22 @@
+#include "dt/ssh/hostkey.h"
+
+int hostkey_refuse(const struct target *t, enum hostkey_verdict verdict, const char *where, const void *blob,
+		   size_t len, struct dt_err *err)
+{
+	char type[64], print[64];
+
+	key_type(blob, len, type);
+	key_fingerprint(blob, len, print);
+	if (!where)
+		where = "known_hosts";
+	switch (verdict) {
+	case HOSTKEY_CHANGED:
+		return err_set(err, ERR_HOSTKEY, "KEY CHANGED: the host shows %s, %s has another", print, where);
+	case HOSTKEY_REVOKED:
+		return err_set(err, ERR_HOSTKEY, "the key %s is revoked by %s", print, where);
+	default:
+		return err_set(err, ERR_HOSTKEY, "%s %s %s; \"dt trust %s\" shows it and trusts it",
+			       verdict == HOSTKEY_OTHER_TYPE ? "known by keys of other types only, not by" : "unknown key",
+			       type, print, t->name);
+	}
+}
