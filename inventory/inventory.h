@@ -37,9 +37,9 @@ void inventory_free(struct inventory *inv);
  * Adds a source.  spec is a path, or FORMAT:PATH with FORMAT one of store,
  * ini, dtdb, names, known_hosts, ansible, exec; without FORMAT it is found
  * by looking: an SQLite file is a store, an executable is run and prints
- * dtdb lines (or INI), "[" sections are ini or ansible, key types in the
- * second or third field are known_hosts, else dtdb (names are dtdb lines
- * without tags).  "-" is standard input.
+ * dtdb lines (or INI), "[" sections are ini or ansible, a key type with a
+ * key behind it (or with an @marker before it) is known_hosts, else dtdb
+ * (names are dtdb lines without tags).  "-" is standard input.
  * A host that two sources name is an error in one file, and merged between
  * files: the first source's value wins, tags are united.
  * 0, or -1: ERR_USAGE "FILE:LINE: reason".

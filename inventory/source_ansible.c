@@ -12,6 +12,7 @@
 
 #include "dt/base/log.h"
 #include "inventory/internal.h"
+#include "inventory/range.h"
 
 #define DEPTH_LIMIT 32
 
@@ -108,11 +109,29 @@ static int depth_of(const struct ansible *a, const char *group, int depth)
 
 /* ---- lines ---- */
 
+struct putting {
+	const struct ansible *a;
+	const struct entry *entry;
+	int line;
+};
+
+/* A host may stand in several groups. */
+static int put_one(void *arg, const char *name, struct dt_err *err)
+{
+	const struct putting *p = arg;
+	struct inventory *inv = p->a->inv;
+	const struct host *h = inventory_lookup(inv, name);
+
+	if (!h || h->order >> 32 != inv->sources)
+		return source_hosts(inv, p->a->file, p->line, name, p->entry, err);
+	return inventory_put(inv, name, p->entry, h->source, h->order, err) ? 0 : -1;
+}
+
 static int host_line(struct ansible *a, const char *group, char *text, int line, struct dt_err *err)
 {
 	struct entry e = { 0 };
 	char *name = next_word(&text), *word, *colon;
-	const struct host *h;
+	struct putting p = { a, &e, line };
 	int r;
 
 	convert_range(name);
@@ -135,12 +154,8 @@ static int host_line(struct ansible *a, const char *group, char *text, int line,
 		else if (!strs_has(&e.keys, our_key(word)))
 			r = entry_set(&e, our_key(word), value, err);
 	}
-	/* a host may stand in several groups */
-	h = inventory_lookup(a->inv, name);
-	if (r == 0 && h && h->order >> 32 == a->inv->sources)
-		r = inventory_put(a->inv, name, &e, h->source, h->order, err) ? 0 : -1;
-	else if (r == 0)
-		r = source_hosts(a->inv, a->file, line, name, &e, err);
+	if (r == 0)
+		r = range_expand(name, put_one, &p, err);
 	entry_release(&e);
 	return r;
 }
@@ -152,6 +167,8 @@ static int var_line(struct ansible *a, const char *group, char *text, int line, 
 
 	if (!value || value == text)
 		return err_set(err, ERR_USAGE, "\"%.200s\" is no NAME=VALUE", text);
+	if (tag_fault(group))
+		return err_set(err, ERR_USAGE, "the tag \"%.200s\" %s", group, tag_fault(group));
 	*value++ = '\0';
 	text[strcspn(text, " \t")] = '\0';
 	rest = value + strspn(value, " \t");

@@ -15,6 +15,7 @@ struct ini_source {
 	struct entry entry;
 	char pattern[INI_LINE_LIMIT + 1];
 	int line;		/* 0: none pending */
+	struct dt_err fault;	/* of the pending line, told when a later one is read */
 };
 
 /* ---- hosts, for all sources ---- */
@@ -63,6 +64,10 @@ static int put_pending(struct ini_source *s, struct dt_err *err)
 	s->line = 0;
 	r = source_hosts(s->inv, s->file, line, s->pattern, &s->entry, err);
 	entry_release(&s->entry);
+	if (r != 0) {
+		s->fault = *err;
+		err_prefix(&s->fault, "%s:%d", s->file, line);
+	}
 	return r;
 }
 
@@ -134,13 +139,12 @@ static int take(void *arg, const char *section, const char *name, const char *va
 int source_ini(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err)
 {
 	struct ini_source s = { .inv = inv, .file = file };
-	int r = ini_read(file, text, len, take, &s, err), line;
+	int r = ini_read(file, text, len, take, &s, err);
 
-	line = s.line;
-	if (r == 0 && put_pending(&s, err) != 0) {
-		err_prefix(err, "%s:%d", file, line);
-		r = -1;
-	}
+	if (r == 0)
+		r = put_pending(&s, err);
+	if (s.fault.code)
+		*err = s.fault;
 	entry_release(&s.entry);
 	return r;
 }

@@ -66,19 +66,30 @@ static void cut_address(char *text, char **user, char **host, char **port)
 	}
 }
 
+/* "# ..." behind white space or at the beginning, outside quotes. */
+static void cut_comment(char *words)
+{
+	bool quoted = false, blank = true;
+
+	for (; *words; words++) {
+		if (*words == '#' && blank && !quoted) {
+			*words = '\0';
+			return;
+		}
+		quoted ^= *words == '"';
+		blank = *words == ' ' || *words == '\t';
+	}
+}
+
 static int dtdb_line(struct inventory *inv, const char *file, int line, char *text, struct dt_err *err)
 {
 	struct entry e = { 0 };
-	char *words = text + strcspn(text, " \t"), *comment, *proxy, *user, *host, *port;
+	char *words = text + strcspn(text, " \t"), *proxy, *user, *host, *port;
 	int r = -1;
 
 	if (*words)
 		*words++ = '\0';
-	comment = strstr(words, " #");
-	if (comment)
-		*comment = '\0';
-	else if (words[strspn(words, " \t")] == '#')
-		*words = '\0';
+	cut_comment(words);
 	proxy = strchr(text, '|');
 	if (proxy)
 		*proxy++ = '\0';

@@ -32,6 +32,7 @@ struct traits {
 	bool ours;		/* all of them are of dt's own names */
 	bool equals;		/* an entry is "name = ..." */
 	bool before;		/* something stands before the first section */
+	bool ansible;		/* [...:vars], [...:children] */
 	bool key_types;
 };
 
@@ -39,6 +40,13 @@ static bool our_section(const char *s, size_t n)
 {
 	return (n == 5 && strncmp(s, "hosts", n) == 0) || (n == 8 && strncmp(s, "defaults", n) == 0) ||
 	       (n > 7 && strncmp(s, "domain ", 7) == 0) || (n > 4 && strncmp(s, "tag ", 4) == 0);
+}
+
+static bool ends_with(const char *s, const char *end, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return (size_t)(end - s) >= n && strncmp(end - n, suffix, n) == 0;
 }
 
 static void look_at_line(struct traits *t, const char *s, const char *end)
@@ -56,11 +64,14 @@ static void look_at_line(struct traits *t, const char *s, const char *end)
 	}
 	if (!lens[0] || *words[0] == '#' || *words[0] == ';')
 		return;
-	if (is_key_type(words[1], lens[1]) || is_key_type(words[2], lens[2])) {
+	/* a tag may look like a key's type; with @marker it is one place on */
+	if (*words[0] == '@' ? is_key_type(words[2], lens[2])
+	    : is_key_type(words[1], lens[1]) && lens[2] > 4 && strncmp(words[2], "AAAA", 4) == 0) {
 		t->key_types = true;
 	} else if (*words[0] == '[' && (end[-1] == ']' || !memchr(words[0], ']', (size_t)(end - words[0])))) {
 		/* also one without its ']', which the reader tells of */
 		t->ours &= end[-1] != ']' || our_section(words[0] + 1, (size_t)(end - words[0]) - 2);
+		t->ansible |= ends_with(words[0], end, ":vars]") || ends_with(words[0], end, ":children]");
 		t->sections = true;
 	} else {
 		t->before |= !t->sections;
@@ -85,6 +96,8 @@ static source_fn *look(const char *text, size_t len)
 		return source_known_hosts;
 	if (!t.sections)
 		return source_dtdb;
+	if (t.ansible)
+		return source_ansible;
 	/* a misspelt section of ours is told by the reader of ours */
 	return (t.ours && !t.before) || t.equals ? source_ini : source_ansible;
 }
@@ -143,7 +156,8 @@ static int add_path(struct inventory *inv, const char *format, const char *path,
 		return err_sys(err, ERR_USAGE, errno, "%s", path);
 	if (!input && S_ISDIR(st.st_mode))
 		return err_set(err, ERR_USAGE, "%s: a folder, no inventory", path);
-	if (!format && !input && is_store(path))
+	/* a pipe would lose what is looked at */
+	if (!format && !input && S_ISREG(st.st_mode) && is_store(path))
 		return store_open(inv, path, err);
 	if (!format && !input && S_ISREG(st.st_mode) && access(path, X_OK) == 0 && (st.st_mode & 0111))
 		run = true;

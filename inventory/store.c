@@ -148,14 +148,16 @@ static int walk(struct inventory *inv, struct cursor *hosts, struct cursor *tags
 {
 	struct entry e = { 0 };
 
+	/* rows of lower ids have no host: others deleted it without them */
 	for (; hosts->more == 1; hosts->more = db_step(hosts->st, err)) {
 		int64_t id = db_int(hosts->st, 0);
 		int r = 0;
 
-		for (; r == 0 && tags->more == 1 && db_int(tags->st, 0) == id; tags->more = db_step(tags->st, err))
-			r = entry_tag(&e, db_text(tags->st, 1), err);
-		for (; r == 0 && attrs->more == 1 && db_int(attrs->st, 0) == id; attrs->more = db_step(attrs->st, err))
-			r = entry_set(&e, db_text(attrs->st, 1), db_text(attrs->st, 2), err);
+		for (; r == 0 && tags->more == 1 && db_int(tags->st, 0) <= id; tags->more = db_step(tags->st, err))
+			r = db_int(tags->st, 0) == id ? entry_tag(&e, db_text(tags->st, 1), err) : 0;
+		for (; r == 0 && attrs->more == 1 && db_int(attrs->st, 0) <= id; attrs->more = db_step(attrs->st, err))
+			r = db_int(attrs->st, 0) == id
+				    ? entry_set(&e, db_text(attrs->st, 1), db_text(attrs->st, 2), err) : 0;
 		if (r != 0) {
 			entry_release(&e);
 			return bad(inv, db_text(hosts->st, 1), err);
@@ -246,11 +248,15 @@ static int open_asked(struct inventory *inv, const char *path, struct dt_err *er
 
 int store_open(struct inventory *inv, const char *path, struct dt_err *err)
 {
-	struct inventory first = *inv;
+	struct inventory first;
 	int r;
 
 	if (!inv->store_path)
 		return open_asked(inv, path, err) != 0 ? -1 : complete(inv, err);
+	/* what the first says of its hosts counts, so it is read before */
+	if (store_all(inv, err) != 0)
+		return -1;
+	first = *inv;
 	r = open_asked(inv, path, err);
 	if (r == 0)
 		r = store_all(inv, err);

@@ -65,6 +65,16 @@ static void protect(char *line)
 	}
 }
 
+/* libinih 55 leaves a comment behind the value of a line that goes on. */
+static void cut_comment(char *line)
+{
+	for (char *p = line + 1; *p; p++)
+		if (*p == ';' && strchr(" \t", p[-1])) {
+			*p = '\0';
+			return;
+		}
+}
+
 static void restore(char *out, size_t size, const char *text)
 {
 	size_t n = strnlen(text, size - 1);
@@ -98,13 +108,15 @@ static char *read_line(char *out, int size, void *stream)
 	memcpy(out, r->text, len);
 	out[len] = '\n';
 	out[len + 1] = '\0';
-	start = strspn(out, " \t");
+	start = strspn(out, " \t\r\v\f");
 	r->indented = start > 0;
 	r->text = nl ? nl + 1 : r->end;
 	if (out[start] == '[' && !(r->indented && r->name[0]))
 		section_line(r, out + start, len - start);
 	else
 		protect(out + start);
+	if (r->indented && r->name[0])
+		cut_comment(out + start);
 	return r->failed ? NULL : out;
 }
 
@@ -131,7 +143,8 @@ int ini_read(const char *name, const char *text, size_t len, ini_fn *fn, void *a
 	struct reader r = { .text = text, .end = text + len, .fn = fn, .arg = arg, .err = err };
 	int line = ini_parse_stream(read_line, &r, take, &r);
 
-	if (r.failed) {
+	/* libinih reads on behind a line that is none; the first fault counts */
+	if (r.failed && !(line > 0 && line < r.line)) {
 		err_prefix(err, "%s:%d", name, r.line);
 		return -1;
 	}
