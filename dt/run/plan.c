@@ -191,7 +191,7 @@ static int choose_keys(struct draft *d)
 	bool dt;
 
 	identity = choose(d, "identity", NULL, NULL, NULL, &dt);
-	if (plan_identities(p->sets, p->opt->identities, identity, &d->ssh, t, d->err) != 0)
+	if (plan_identities(p->sets, p->opt->identities, identity, &d->ssh, p->other_home, t, d->err) != 0)
 		return -1;
 	for (size_t i = 0; i < t->id_count; i++)
 		tell(d, "key", t->ids[i]->name, t->ids[i]->from_agent ? "agent" : "file");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const default_keys[] = {
 	"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa", "~/.ssh/id_ed25519_sk", "~/.ssh/id_ecdsa_sk",
@@ -125,7 +126,7 @@ static int add_id(struct plan_sets *s, struct id_set *set, const struct identity
 	return 0;
 }
 
-static int add_file(struct plan_sets *s, struct id_set *set, const char *file, enum key_demand demand,
+static int add_file(struct plan_sets *s, struct id_set *set, const char *file, enum key_demand demand, bool tell,
 		    struct dt_err *err)
 {
 	const struct identity *id;
@@ -136,7 +137,7 @@ static int add_file(struct plan_sets *s, struct id_set *set, const char *file, e
 		return err_nomem(err);
 	if (keyring_add_file(s->ring, path, demand, &id, NULL, err) == 0) {
 		r = id && add_id(s, set, id) != 0 ? err_nomem(err) : 0;
-		if (r == 0 && demand != KEY_DEFAULT && strs_add(&set->told, path) != 0)
+		if (r == 0 && (demand != KEY_DEFAULT || (tell && access(path, R_OK) == 0)) && strs_add(&set->told, path) != 0)
 			r = err_nomem(err);
 	}
 	free(path);
@@ -144,21 +145,21 @@ static int add_file(struct plan_sets *s, struct id_set *set, const char *file, e
 }
 
 static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *cli, const char *identity,
-		    const struct ssh_host_config *ssh, struct dt_err *err)
+		    const struct ssh_host_config *ssh, bool tell, struct dt_err *err)
 {
 	bool only = ssh->identitiesonly.value && strcasecmp(ssh->identitiesonly.value, "yes") == 0;
 	bool agent = !(ssh->identityagent.value && strcmp(ssh->identityagent.value, "none") == 0);
 	size_t named;
 
 	for (size_t i = 0; cli && i < cli->n; i++)
-		if (add_file(s, set, cli->v[i], KEY_REQUIRED, err) != 0)
+		if (add_file(s, set, cli->v[i], KEY_REQUIRED, true, err) != 0)
 			return -1;
-	if (identity && add_file(s, set, identity, KEY_REQUIRED, err) != 0)
+	if (identity && add_file(s, set, identity, KEY_REQUIRED, true, err) != 0)
 		return -1;
 	named = set->told.n;
 	for (size_t i = 0; i < ssh->identityfile.n; i++)
 		if (strcmp(ssh->identityfile.v[i], "none") != 0 &&
-		    add_file(s, set, ssh->identityfile.v[i], KEY_CONFIGURED, err) != 0)
+		    add_file(s, set, ssh->identityfile.v[i], KEY_CONFIGURED, true, err) != 0)
 			return -1;
 	/* what ssh_config names, ssh(1) finds itself */
 	while (set->told.n > named) {
@@ -172,13 +173,13 @@ static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *
 			return err_nomem(err);
 	}
 	for (size_t i = 0; !named && !ssh->identityfile.n && i < ARRAY_LEN(default_keys); i++)
-		if (add_file(s, set, default_keys[i], KEY_DEFAULT, err) != 0)
+		if (add_file(s, set, default_keys[i], KEY_DEFAULT, tell, err) != 0)
 			return -1;
 	return 0;
 }
 
 int plan_identities(struct plan_sets *s, const struct strs *cli, const char *identity,
-		    const struct ssh_host_config *ssh, struct target *t, struct dt_err *err)
+		    const struct ssh_host_config *ssh, bool tell, struct target *t, struct dt_err *err)
 {
 	char flags[64];
 	struct id_set *set;
@@ -201,7 +202,7 @@ int plan_identities(struct plan_sets *s, const struct strs *cli, const char *ide
 			return err_nomem(err);
 		}
 		set->key = key;
-		if (fill_ids(s, set, cli, identity, ssh, err) != 0) {
+		if (fill_ids(s, set, cli, identity, ssh, tell, err) != 0) {
 			id_set_free(set);
 			return -1;
 		}

@@ -16,12 +16,13 @@ void plan_sets_free(struct plan_sets *s);
 /*
  * Sets ring, ids, id_count, ssh_has_more and told.id_files of t: -I files
  * (cli), the inventory's identity, IdentityFile, the agent's, default files.
+ * tell: ssh(1) is told the files also where they are the defaults, since it
+ * would look for them in another home.
  */
 int plan_identities(struct plan_sets *s, const struct strs *cli, const char *identity,
-		    const struct ssh_host_config *ssh, struct target *t, struct dt_err *err);
+		    const struct ssh_host_config *ssh, bool tell, struct target *t, struct dt_err *err);
 /*
- * Sets known_hosts, first_known_hosts and told.known_hosts of t.  tell:
- * ssh(1) is told the files also where they are the defaults.
+ * Sets known_hosts, first_known_hosts and told.known_hosts of t.  tell: as above.
  */
 int plan_known_hosts(struct plan_sets *s, const struct strs *cli, const char *files,
 		     const struct ssh_host_config *ssh, bool tell, struct target *t, struct dt_err *err);

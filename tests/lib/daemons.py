@@ -4,6 +4,7 @@ Every server has keys, a port and a folder of its own, and ends with the test pr
 of 127.0.0.0/8, so that each of those addresses is a host.
 """
 import atexit
+import ctypes
 import os
 import pwd
 import random
@@ -286,3 +287,45 @@ class Faultd(Server):
         return [self.program, str(self.port), self.hostkeys[0]]
 
     known_hosts = Sshd.known_hosts
+
+
+class Accounts:
+    """A user with a password, for servers that run below wrap: in a mount namespace with a passwd(5) and a
+    shadow(5) of its own, so that this machine's stay as they are."""
+
+    USER = "dtuser"
+    UID = 64123
+
+    def __init__(self, password):
+        self.dir = tempfile.mkdtemp(prefix="dt-accounts-")
+        os.chmod(self.dir, 0o755)
+        atexit.register(shutil.rmtree, self.dir, ignore_errors=True)
+        self.home = os.path.join(self.dir, "home")
+        os.makedirs(os.path.join(self.home, ".ssh"), 0o755)
+        crypt = ctypes.CDLL("libcrypt.so.1").crypt
+        crypt.restype = ctypes.c_char_p
+        word = crypt(password.encode(), b"$6$" + os.urandom(8).hex().encode()).decode()
+        self.copy("passwd", "%s:x:%d:%d::%s:/bin/sh\n" % (self.USER, self.UID, self.UID, self.home), 0o644)
+        self.copy("shadow", "%s:%s:19000:0:99999:7:::\n" % (self.USER, word), 0o600)
+        self.wrap = ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                     "mount --bind %s/passwd /etc/passwd && mount --bind %s/shadow /etc/shadow && exec \"$@\"" %
+                     (self.dir, self.dir), "sh"]
+
+    def copy(self, name, line, mode):
+        with open("/etc/" + name) as old, open(os.path.join(self.dir, name), "w") as new:
+            os.fchmod(new.fileno(), mode)
+            new.write(old.read() + line)
+
+    def authorize(self, keys):
+        path = os.path.join(self.home, ".ssh/authorized_keys")
+        with open(path, "w") as f:
+            f.write("".join(k + "\n" for k in keys))
+        for p in (self.home, os.path.dirname(path), path):
+            os.chown(p, self.UID, self.UID)
+
+    @staticmethod
+    def possible():
+        """Root that may make mount namespaces; not in every container."""
+        return os.geteuid() == 0 and subprocess.run(["unshare", "-m", "--propagation", "private", "mount", "--bind", "/etc",
+                                                     "/etc"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                                    stderr=subprocess.DEVNULL, check=False).returncode == 0
