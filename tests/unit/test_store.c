@@ -72,6 +72,8 @@ static void test_edits(void)
 	CHECK_INT(inventory_begin(inv, &err), 0);
 	EDIT(true, inventory_host_tag(inv, "b", "web", false, &changed, &err));
 	EDIT(true, inventory_host_set(inv, "b", "k", "", &changed, &err));
+	EDIT(true, inventory_host_set(inv, "b", "port", "22", &changed, &err));
+	EDIT(true, inventory_host_set(inv, "b", "port", "", &changed, &err));
 	EDIT(true, inventory_host_del(inv, "a", &changed, &err));
 	EDIT(false, inventory_host_del(inv, "a", &changed, &err));
 	EDIT(true, inventory_host_tag(inv, "b", "new", true, &changed, &err));
