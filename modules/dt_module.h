@@ -139,8 +139,8 @@ struct dt_services {
 	void (*report)(struct dt_call *, size_t i, int outcome, const char *fmt, ...)
 		__attribute__((format(printf, 4, 5)));
 	/*
-	 * prepare: what is wrong with an attribute for the store, or with a tag
-	 * (value NULL); static text, NULL: fine.
+	 * prepare: what is wrong with an attribute for the store (value "":
+	 * with deleting it), or with a tag (value NULL); static text, NULL: fine.
 	 */
 	const char *(*store_fault)(const struct dt_call *, const char *key_or_tag, const char *value);
 	/*
@@ -148,7 +148,8 @@ struct dt_services {
 	 * transaction, committed when finish returns DT_OK.  Each returns
 	 * DT_OK, or DT_FAIL after refuse().  A finish that returns DT_FAIL has
 	 * changed nothing: the transaction is rolled back.
-	 * *changed tells whether anything was not so before.
+	 * *changed tells whether anything was not so before.  A value ""
+	 * deletes the attribute.
 	 */
 	int (*store_add)(struct dt_call *, const char *host, bool *changed);
 	int (*store_del)(struct dt_call *, const char *host, bool *changed);

@@ -147,7 +147,10 @@ static __attribute__((format(printf, 4, 5))) void service_report(struct dt_call 
 static const char *service_store_fault(const struct dt_call *c, const char *key_or_tag, const char *value)
 {
 	(void)c;
-	return value ? attr_fault(key_or_tag, value) : tag_fault(key_or_tag);
+	if (!value)
+		return tag_fault(key_or_tag);
+	/* an empty value deletes, whatever the key's values are */
+	return *value ? attr_fault(key_or_tag, value) : attr_key_fault(key_or_tag);
 }
 
 static int editing(struct dt_call *c, struct dt_err *err)
