@@ -3,8 +3,13 @@
  *
  *	expr   = term { ("and" | "or") term }		and binds closer than or
  *	term   = "not" term | "(" expr ")" | chain
- *	chain  = link { ":" link }			links are and-ed; not: negates the next
- *	link   = SELECTOR ":" value | "all" | "nil" | word	(a word is sys:word)
+ *	chain  = first { ":" link }			links are and-ed; not: negates the next
+ *	first  = link | word				a word is sys:word
+ *	link   = SELECTOR ":" value | "all" | "nil" | "not:" first
+ *
+ * Before ":" a word must not look like a selector's name, a letter and then
+ * letters, digits, '_' and '-': web[01-20]:tag:prod is fine, db1:tag:prod is
+ * an unknown selector and is written sys:db1:tag:prod.
  *
  * "not" never brings in a host that no source knows and that was only named
  * elsewhere in the expression; as a filter behind "and" it lets one pass.

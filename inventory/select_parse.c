@@ -249,9 +249,11 @@ static int unknown(struct parser *ps, const char *name, size_t n)
 		names[i] = selectors[i].name;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)n, name);
 	near = nearest(word, names, ARRAY_LEN(names));
+	if (n >= sizeof(word))
+		return FAULT(ps, name, "unknown selector \"%s...:\"", word);
 	if (near)
 		return FAULT(ps, name, "unknown selector \"%s:\"; is it %s: ?", word, near);
-	return FAULT(ps, name, "unknown selector \"%s:\"", word);
+	return FAULT(ps, name, "unknown selector \"%s:\"; a host is sys:%s", word, word);
 }
 
 /* Is the word at s, up to white space, ')' or ',', an IPv6 address? */

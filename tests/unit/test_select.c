@@ -91,6 +91,16 @@ static void test_chains(void)
 	CHECK_STR(hosts("tag:eu:not:exp:db:sys:web02,db02"), "web02");
 	CHECK_STR(hosts("sys:adhoc:not:tag:web"), "adhoc");
 	CHECK_STR(hosts("not tag:linux:exp:web"), "db01 db02 gw.example.org 2001:db8::7");
+	/* a bare word: first, or behind not: */
+	CHECK_STR(hosts("web[01-03]:tag:eu"), "web02");
+	CHECK_STR(hosts("web02,db02:tag:web"), "web02");
+	CHECK_STR(hosts("gw.example.org:tag:bsd"), "gw.example.org");
+	CHECK_STR(hosts("\"db01\":tag:db"), "db01");
+	CHECK_STR(hosts("sys:db01:tag:db"), "db01");
+	CHECK_STR(hosts("1a:not:tag:x"), "1a");
+	CHECK_STR(hosts("tag:db:not:db01"), "db02");
+	CHECK_STR(hosts("tag:db:not:db01:tag:eu"), "fault");
+	CHECK_STR(hosts("tag:db:not:db[01-03]:tag:eu"), "");
 }
 
 static void test_expressions(void)
@@ -157,7 +167,10 @@ static void test_carets(void)
 	caret("tag:web tag:db", "\"and\" or \"or\" is missing", 8);
 	caret("tga:x", "unknown selector \"tga:\"; is it tag: ?", 0);
 	caret("web01 and (fiel:x)", "unknown selector \"fiel:\"; is it file: ?", 11);
-	caret("a or zzzzzz:x", "unknown selector \"zzzzzz:\"", 5);
+	caret("a or zzzzzz:x", "unknown selector \"zzzzzz:\"; a host is sys:zzzzzz", 5);
+	caret("db01:tag:db", "unknown selector \"db01:\"; a host is sys:db01", 0);
+	caret("tag:db and not:db01:tag:db", "unknown selector \"db01:\"; a host is sys:db01", 15);
+	caret("tag:db:db01", "the tag \"db:db01\" holds a character that is not allowed", 4);
 	caret("job:1", "job: there is no journal of runs yet", 0);
 	caret("tag:web:job:1", "job: there is no journal of runs yet", 8);
 	caret("tag:", "no value", 4);

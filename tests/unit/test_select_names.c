@@ -80,8 +80,8 @@ static void test_programs(void)
 	CHECK_STR(hosts("tag:v6"), "2001:db8::7");
 	fault_says("fails:x", "two/fails: exit 3");
 	fault_says("bad:x", "two/bad:2: the host name \"-- x\" begins with '-'");
-	fault_says("text:x", "unknown selector \"text:\"");
-	fault_says("sub:x", "unknown selector \"sub:\"");
+	fault_says("text:x", "unknown selector \"text:\"; is it exp: ?");
+	fault_says("sub:x", "unknown selector \"sub:\"; a host is sys:sub");
 	/* one argument, and once for an expression */
 	buf_init(&log, 1000);
 	CHECK_INT(read_file(in_folder("one/log"), &log, &error), 0);
