@@ -70,6 +70,36 @@ const char *tag_fault(const char *tag)
 	return word_fault(tag, NAME_MAX_BYTES, "_-./@");
 }
 
+/* "[user@]host[:port]", which is cut; an IPv6 address that has a port stands in brackets. */
+static const char *hop_fault(char *hop)
+{
+	char *host = hop, *at = strrchr(hop, '@'), *colon;
+	long long port;
+
+	if (at) {
+		*at = '\0';
+		host = at + 1;
+		if (user_name_fault(hop))
+			return "holds a user name that is not allowed";
+	}
+	if (*host == '[') {
+		colon = strchr(++host, ']');
+		if (!colon || (colon[1] && colon[1] != ':'))
+			return "has no ']' behind an address";
+		*colon++ = '\0';
+	} else {
+		colon = strchr(host, ':');
+		if (colon && strchr(colon + 1, ':'))
+			colon = NULL;
+	}
+	if (colon && *colon) {
+		*colon++ = '\0';
+		if (parse_int(colon, 1, 65535, &port) != 0)
+			return "holds what is no port (1 to 65535)";
+	}
+	return host_name_fault(host) ? "holds a host name that is not allowed" : NULL;
+}
+
 static const char *via_fault(const char *value)
 {
 	struct strs hops = { 0 };
@@ -79,29 +109,8 @@ static const char *via_fault(const char *value)
 		return NULL;
 	for (const char *s = value; !fault;) {
 		size_t n = strcspn(s, ",");
-		char *hop, *host, *at;
 
-		if (!n || strs_addn(&hops, s, n) != 0) {
-			fault = "is no list of jump hosts";
-			break;
-		}
-		hop = host = hops.v[hops.n - 1];
-		at = strrchr(hop, '@');
-		if (at) {
-			*at = '\0';
-			host = at + 1;
-			fault = user_name_fault(hop) ? "holds a user name that is not allowed" : NULL;
-		}
-		if (*host == '[') {
-			char *close = strchr(++host, ']');
-
-			if (!close || (close[1] && close[1] != ':'))
-				fault = "has no ']' behind an address";
-			else
-				*close = '\0';
-		}
-		if (!fault && host_name_fault(host))
-			fault = "holds a host name that is not allowed";
+		fault = !n || strs_addn(&hops, s, n) != 0 ? "is no list of jump hosts" : hop_fault(hops.v[hops.n - 1]);
 		if (!s[n])
 			break;
 		s += n + 1;
@@ -130,6 +139,8 @@ static const char *known_value_fault(const char *key, const char *value)
 		return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "is neither yes nor no";
 	if (strcmp(key, "connect_timeout") == 0)
 		return parse_time_ms(value, &ms) == 0 && ms > 0 ? NULL : "is no time (500ms, 10s, 2m)";
+	if (strcmp(key, "identity") == 0 || strcmp(key, "hostkey_alias") == 0 || strcmp(key, "known_hosts") == 0)
+		return *value == '-' ? "begins with '-'" : NULL;
 	return NULL;
 }
 

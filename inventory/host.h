@@ -33,9 +33,10 @@ const char *user_name_fault(const char *name);
 const char *tag_fault(const char *tag);
 /*
  * An attribute.  Keys are [A-Za-z_][A-Za-z0-9_-]*; values have no control
- * byte.  Keys that dt itself reads (address port user via identity transport
- * sudo_user hostkey_alias known_hosts connect_timeout) have their values
- * checked too.
+ * byte and no '"'.  Keys that dt itself reads (address port user via identity
+ * transport hostkey_alias known_hosts connect_timeout shell) have their values
+ * checked too, of identity, hostkey_alias and known_hosts only that they do
+ * not begin with '-'.
  */
 const char *attr_fault(const char *key, const char *value);
 const char *attr_key_fault(const char *key);

@@ -79,7 +79,8 @@ static void test_attributes(void)
 		{ "rack", "a b;c='d'=" }, { "_x-1", "" }, { "port", "1" }, { "port", "65535" },
 		{ "address", "::1" }, { "user", "root" }, { "transport", "openssh" }, { "shell", "no" },
 		{ "connect_timeout", "500ms" }, { "via", "none" }, { "via", "a@b:22,[::1]:2222,c" },
-		{ "n", "\xc3\xa9" },
+		{ "n", "\xc3\xa9" }, { "via", "fe80::1" }, { "via", "a:1,u@b:65535" }, { "identity", "~/.ssh/x" },
+		{ "known_hosts", "/k" }, { "hostkey_alias", "a" }, { "sudo_user", "-x" },
 	};
 	static const char *const bad[][2] = {
 		{ "", "x" }, { "1a", "x" }, { "-a", "x" }, { "a.b", "x" }, { "a b", "x" }, { "a", "x\ny" },
@@ -88,6 +89,9 @@ static void test_attributes(void)
 		{ "transport", "ssh" }, { "shell", "sh" }, { "connect_timeout", "0" },
 		{ "connect_timeout", "soon" }, { "via", "" }, { "via", "a,,b" }, { "via", "-oProxyCommand=x" },
 		{ "via", "[::1" }, { "via", "a b@c" }, { "via", "[::1]x" }, { "via", "a," },
+		{ "via", "a:0" }, { "via", "a:65536" }, { "via", "a:" }, { "via", "a:22x" }, { "via", "[::1]:" },
+		{ "via", "b,[::1]:0" }, { "via", "u@:22" }, { "via", "[]:22" }, { "identity", "-i" },
+		{ "known_hosts", "-k" }, { "hostkey_alias", "-a" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
