@@ -30,7 +30,7 @@ struct run {
 	struct engine *e;
 	struct pool *pool;
 	size_t done;
-	bool cancelled, failed;
+	bool cancelled, late, failed;
 	const char *why_skipped;
 	struct engine_end *end;
 	struct dt_err *err;
@@ -172,7 +172,7 @@ static void loop(struct run *r)
 
 	while (r->done < r->e->hosts && !r->end->left) {
 		struct pollfd fds[] = { { pool_fd(r->pool), POLLIN, 0 }, { r->e->signal_fd, POLLIN, 0 } };
-		int n = poll(fds, 2, r->cancelled ? -1 : deadline_poll_ms(deadline));
+		int n = poll(fds, 2, r->cancelled || r->late ? -1 : deadline_poll_ms(deadline));
 		struct event *v;
 
 		if (n > 0 && fds[1].revents)
@@ -183,8 +183,12 @@ static void loop(struct run *r)
 			if (r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
 				on_signal(r);
 		}
-		if (!r->cancelled && deadline && now_ms() >= deadline)
-			cancel(r, "the deadline of the run passed before it began");
+		/* what has begun has this deadline too, and ends by itself */
+		if (!r->cancelled && !r->late && deadline && now_ms() >= deadline) {
+			r->late = true;
+			r->why_skipped = "the deadline of the run passed before it began";
+			skip_waiting(r);
+		}
 	}
 }
 

@@ -178,7 +178,10 @@ class Sshd(Server):
         defaults = ["AuthorizedKeysFile " + self.path("authorized_keys"), "PidFile none", "StrictModes no",
                     "UsePAM " + ("yes" if password_is_locked() else "no"), "PasswordAuthentication no",
                     "KbdInteractiveAuthentication no", "PrintMotd no", "MaxStartups 500", "MaxSessions 500",
-                    "LogLevel VERBOSE", "PermitRootLogin yes", "ListenAddress 0.0.0.0"]
+                    "LogLevel VERBOSE", "PermitRootLogin yes", "ListenAddress 0.0.0.0",
+                    # what the tester's own shell does at its start is not measured
+                    "SetEnv HOME=" + self.path("home")]
+        os.makedirs(self.path("home"), exist_ok=True)
         self.write("sshd_config", "\n".join(
             ["Port %d" % self.port] + ["HostKey " + k for k in self.hostkeys] + self.options +
             [line for line in defaults if line.split()[0].lower() not in given]) + "\n")

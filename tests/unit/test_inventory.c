@@ -205,6 +205,14 @@ static void test_ansible(void)
 	CHECK_STR(text_hosts("ansible:", "a\n"), "a\n");
 	CHECK_STR(text_hosts("", "[hosts]\na\n[hosts:vars]\nx = 1\n"), "a hosts\n");
 	CHECK_STR(text_hosts("", "a\n[hosts]\nb\n"), "a\nb hosts\n");
+	CHECK_STR(text_hosts("ansible:",
+			     "[v6] # c\n[2001:db8::1]:22\n[2001:db8::2]:2222 ansible_user=root rack=a[1]\n"
+			     "2001:db8::3\n[fe80::1%eth0]\n[::1] rack=1\n[r]; c\n[1:2].x.org:80\n[01:02]x\n"
+			     "[r:vars]\nk=[1]\n"),
+		  "2001:db8::1 v6 port=22\n2001:db8::2 v6 port=2222 user=root rack=a[1]\n2001:db8::3 v6\n"
+		  "fe80::1%eth0 v6\n::1 v6 rack=1\n1.x.org r port=80\n2.x.org r port=80\n01x r\n02x r\n");
+	CHECK_STR(text_fault("ansible:", "[::1]:\n"), "f:1: port= is no port (1 to 65535)");
+	CHECK_HAS(text_fault("ansible:", "[web]x\n"), "f:1: neither a number nor a range");
 	CHECK_HAS(text_fault("", "[a]\nx\n[b:children]\na\n[a:children]\nb\n"),
 		  "stands in itself, or 32 deep");
 	CHECK_STR(text_fault("", "[a]\nx y\n"), "f:2: \"y\" is no NAME=VALUE");
