@@ -7,8 +7,10 @@
  * variables (ansible_host, ...) take dt's names; what dt cannot hold (a value
  * with quotes or control bytes) is left out with a warning.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
 
 #include "dt/base/log.h"
 #include "inventory/internal.h"
@@ -63,6 +65,20 @@ static char *next_word(char **text)
 	*text = *in ? in + 1 : in;
 	*out = '\0';
 	return word;
+}
+
+/* The end of "[ADDRESS]" at s, which is IPv6; NULL: something else. */
+static char *address_end(char *s)
+{
+	char *close = *s == '[' ? strchr(s, ']') : NULL;
+	unsigned char out[16];
+	char text[64];
+
+	if (!close || (size_t)(close - s) > sizeof(text))
+		return NULL;
+	(void)snprintf(text, sizeof(text), "%.*s", (int)(close - s) - 1, s + 1);
+	text[strcspn(text, "%")] = '\0';
+	return inet_pton(AF_INET6, text, out) == 1 ? close : NULL;
 }
 
 /* Ansible writes ranges as [01:50]. */
@@ -130,16 +146,23 @@ static int put_one(void *arg, const char *name, struct dt_err *err)
 static int host_line(struct ansible *a, const char *group, char *text, int line, struct dt_err *err)
 {
 	struct entry e = { 0 };
-	char *name = next_word(&text), *word, *colon;
+	char *name = next_word(&text), *close = address_end(name), *word, *port = NULL;
 	struct putting p = { a, &e, line };
 	int r;
 
-	convert_range(name);
-	colon = strrchr(name, ':');
+	if (!close)
+		convert_range(name);
+	if (close && (!close[1] || close[1] == ':')) {
+		port = close[1] ? close + 1 : NULL;
+		*close = '\0';
+		name++;
+	} else if ((port = strchr(name, ':')) != NULL && (strchr(port + 1, ':') || strchr(port, ']'))) {
+		port = NULL;
+	}
 	r = add_groups(a, group, &e, 0, err);
-	if (r == 0 && colon && strchr(name, ':') == colon && !strchr(colon, ']')) {
-		*colon = '\0';
-		r = entry_set(&e, "port", colon + 1, err);
+	if (r == 0 && port) {
+		*port = '\0';
+		r = entry_set(&e, "port", port + 1, err);
 	}
 	while (r == 0 && (word = next_word(&text)) != NULL) {
 		char *value = strchr(word, '=');
@@ -196,9 +219,10 @@ static int var_line(struct ansible *a, const char *group, char *text, int line, 
 
 static int one_line(struct ansible *a, char *section, size_t size, char *text, int line, struct dt_err *err)
 {
-	char *close = strrchr(text, ']'), *kind;
+	char *close = strchr(text, ']'), *kind;
 
-	if (*text == '[' && close) {
+	/* a host may begin with a bracket as well: [01:20].example.org, [::1]:22 */
+	if (*text == '[' && close && !address_end(text) && strchr("#;", close[1 + strspn(close + 1, " \t")])) {
 		*close = '\0';
 		if (strlen(text + 1) >= size)
 			return err_set(err, ERR_USAGE, "the group's name is too long");
