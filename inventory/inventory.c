@@ -392,9 +392,11 @@ int inventory_var(struct inventory *inv, const char *key, const char *value, str
 int inventory_find(struct inventory *inv, const char *name, struct host **out, struct dt_err *err)
 {
 	*out = inventory_lookup(inv, name);
-	if (*out)
-		return 0;
-	return store_find(inv, name, out, err);
+	if (!*out)
+		return store_find(inv, name, out, err);
+	if ((*out)->ad_hoc)
+		*out = NULL;
+	return 0;
 }
 
 int inventory_name(struct inventory *inv, const char *name, struct host **out, struct dt_err *err)
@@ -405,7 +407,8 @@ int inventory_name(struct inventory *inv, const char *name, struct host **out, s
 	*out = NULL;
 	if (fault)
 		return err_set(err, ERR_USAGE, "the host name \"%.200s\" %s", name, fault);
-	if (inventory_find(inv, name, out, err) != 0)
+	*out = inventory_lookup(inv, name);
+	if (!*out && store_find(inv, name, out, err) != 0)
 		return -1;
 	if (*out)
 		return 0;

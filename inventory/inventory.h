@@ -54,7 +54,7 @@ int inventory_tagged(struct inventory *inv, const char *tag, struct hostset *out
 /* An attribute as set on the host itself, by its tags, domain or defaults. */
 int inventory_var(struct inventory *inv, const char *key, const char *value, struct hostset *out,
 		  struct dt_err *err);
-/* The named host, or NULL in *out where no source knows it. */
+/* The named host, or NULL in *out where no source knows it, though it was made ad hoc. */
 int inventory_find(struct inventory *inv, const char *name, struct host **out, struct dt_err *err);
 /* The named host; made ad hoc where no source knows it. */
 int inventory_name(struct inventory *inv, const char *name, struct host **out, struct dt_err *err);

@@ -265,7 +265,7 @@ static void test_paths(void)
 static void test_merging(void)
 {
 	struct inventory *inv;
-	struct host *h;
+	struct host *h, *again;
 
 	put_file("one", "[hosts]\na = web k=1\nb =\n[defaults]\nd = 1\n");
 	put_file("two", "c x\na db web k=2 l=3\n");
@@ -280,6 +280,10 @@ static void test_merging(void)
 	CHECK_STR(err.msg, "the host name \"-x\" begins with '-'");
 	CHECK_INT(inventory_name(inv, "adhoc", &h, &err), 0);
 	CHECK(h && h->ad_hoc);
+	CHECK_INT(inventory_name(inv, "adhoc", &again, &err), 0);
+	CHECK(again == h);
+	CHECK_INT(inventory_find(inv, "adhoc", &h, &err), 0);
+	CHECK(!h);
 	CHECK_STR(dump(inv), "a web db k=1 l=3\nb\nc x\n");
 	inventory_free(inv);
 }
