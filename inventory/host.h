@@ -15,7 +15,8 @@
  */
 struct host {
 	struct dt_host pub;
-	const char *source;	/* "/etc/dt/hosts.ini:12", the store's path, "command line" */
+	const char *source;	/* the first: "/etc/dt/hosts.ini:12", the store's path, "command line" */
+	const char *const *origins;	/* the source of each of pub.attrs; NULL: all are of the first */
 	size_t order;		/* its place in the inventory; ad hoc hosts come last */
 	bool ad_hoc;		/* named on the command line, in no source */
 };

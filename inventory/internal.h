@@ -58,7 +58,8 @@ int entry_set(struct entry *e, const char *key, const char *value, struct dt_err
 struct host *inventory_lookup(const struct inventory *inv, const char *name);
 /*
  * A new host in memory, or what e adds to one that stands: tags united, the
- * first value of an attribute stays.  source is kept as it is.  NULL: *err.
+ * first value of an attribute stays.  source, where e is from, is kept as it
+ * is.  NULL: *err.
  */
 struct host *inventory_put(struct inventory *inv, const char *name, const struct entry *e, const char *source,
 			   size_t order, struct dt_err *err);

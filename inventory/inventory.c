@@ -249,8 +249,10 @@ static int set_tags(struct inventory *inv, struct host *h, const struct strs *ta
 	return 0;
 }
 
-static int set_attrs(struct inventory *inv, struct host *h, const struct strs *keys, const struct strs *values)
+static int set_attrs(struct inventory *inv, struct host *h, const struct entry *e, const char *source)
 {
+	const struct strs *keys = &e->keys, *values = &e->values;
+	const char **origins = NULL;
 	struct dt_attr *v;
 	size_t had = 0;
 
@@ -261,6 +263,13 @@ static int set_attrs(struct inventory *inv, struct host *h, const struct strs *k
 		return -1;
 	if (had)
 		memcpy(v, h->pub.attrs, had * sizeof(*v));
+	if (h->origins || (keys->n && source != h->source)) {
+		origins = arena_alloc(&inv->arena, (had + keys->n) * sizeof(*origins));
+		if (!origins)
+			return -1;
+		for (size_t i = 0; i < had; i++)
+			origins[i] = h->origins ? h->origins[i] : h->source;
+	}
 	for (size_t i = 0; i < keys->n; i++) {
 		if (host_attr(h, keys->v[i]))
 			continue;
@@ -268,9 +277,12 @@ static int set_attrs(struct inventory *inv, struct host *h, const struct strs *k
 		v[had].value = arena_str(&inv->arena, values->v[i], strlen(values->v[i]));
 		if (!v[had].key || !v[had].value)
 			return -1;
+		if (origins)
+			origins[had] = source;
 		had++;
 	}
 	h->pub.attrs = v;
+	h->origins = origins;
 	return 0;
 }
 
@@ -292,7 +304,7 @@ struct host *inventory_put(struct inventory *inv, const char *name, const struct
 		insert(inv->table, inv->slots, h);
 		inv->used++;
 	}
-	if (set_tags(inv, h, &e->tags) != 0 || set_attrs(inv, h, &e->keys, &e->values) != 0)
+	if (set_tags(inv, h, &e->tags) != 0 || set_attrs(inv, h, e, source) != 0)
 		goto memory;
 	return h;
 memory:
@@ -431,13 +443,15 @@ const char *inventory_setting(const struct inventory *inv, const struct host *h,
 			      const char **origin)
 {
 	const struct setting *best = NULL;
-	const char *own = host_attr(h, key);
 	size_t length = 0;
 
-	if (origin)
-		*origin = h->source;
-	if (own)
-		return own;
+	for (const struct dt_attr *a = h->pub.attrs; a && a->key; a++) {
+		if (strcmp(a->key, key) != 0)
+			continue;
+		if (origin)
+			*origin = h->origins ? h->origins[a - h->pub.attrs] : h->source;
+		return a->value;
+	}
 	for (enum scope scope = SCOPE_TAG; !best; scope--) {
 		for (size_t i = 0; i < inv->setting_count; i++) {
 			const struct setting *s = &inv->settings[i];

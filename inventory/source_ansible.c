@@ -128,6 +128,7 @@ static int depth_of(const struct ansible *a, const char *group, int depth)
 struct putting {
 	const struct ansible *a;
 	const struct entry *entry;
+	const char *origin;
 	int line;
 };
 
@@ -140,14 +141,14 @@ static int put_one(void *arg, const char *name, struct dt_err *err)
 
 	if (!h || h->order >> 32 != inv->sources)
 		return source_hosts(inv, p->a->file, p->line, name, p->entry, err);
-	return inventory_put(inv, name, p->entry, h->source, h->order, err) ? 0 : -1;
+	return inventory_put(inv, name, p->entry, p->origin, h->order, err) ? 0 : -1;
 }
 
 static int host_line(struct ansible *a, const char *group, char *text, int line, struct dt_err *err)
 {
 	struct entry e = { 0 };
 	char *name = next_word(&text), *close = address_end(name), *word, *port = NULL;
-	struct putting p = { a, &e, line };
+	struct putting p = { a, &e, inventory_origin(a->inv, a->file, line), line };
 	int r;
 
 	if (!close)
@@ -159,7 +160,7 @@ static int host_line(struct ansible *a, const char *group, char *text, int line,
 	} else if ((port = strchr(name, ':')) != NULL && (strchr(port + 1, ':') || strchr(port, ']'))) {
 		port = NULL;
 	}
-	r = add_groups(a, group, &e, 0, err);
+	r = p.origin ? add_groups(a, group, &e, 0, err) : err_nomem(err);
 	if (r == 0 && port) {
 		*port = '\0';
 		r = entry_set(&e, "port", port + 1, err);

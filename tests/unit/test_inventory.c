@@ -201,6 +201,8 @@ static void test_ansible(void)
 	CHECK_STR(setting(inv, "lone", "level"), "- (-)");
 	CHECK_STR(setting(inv, "lone", "ntp"), "x y (f:14)");
 	CHECK_STR(setting(inv, "w01", "user"), "root (f:3)");
+	CHECK_STR(setting(inv, "lone", "port"), "2200 (f:1)");
+	CHECK_STR(setting(inv, "lone", "rack"), "1 (f:21)");
 	inventory_free(inv);
 	CHECK_STR(text_hosts("ansible:", "a\n"), "a\n");
 	CHECK_STR(text_hosts("", "[hosts]\na\n[hosts:vars]\nx = 1\n"), "a hosts\n");
@@ -274,6 +276,8 @@ static void test_merging(void)
 	inv = from("one", "two");
 	CHECK_INT(inventory_find(inv, "a", &h, &err), 0);
 	CHECK_STR(h->source, "one:2");
+	CHECK_STR(setting(inv, "a", "k"), "1 (one:2)");
+	CHECK_STR(setting(inv, "a", "l"), "3 (two:2)");
 	CHECK_INT(inventory_find(inv, "nobody", &h, &err), 0);
 	CHECK(!h);
 	CHECK_INT(inventory_name(inv, "-x", &h, &err), -1);

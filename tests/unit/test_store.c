@@ -269,25 +269,37 @@ static void test_merging_stores(void)
 {
 	struct hostset set = { 0 };
 	struct inventory *inv;
+	const char *origin = NULL;
 	struct host *h;
 
-	import_text("[defaults]\nk = 1\nm = 1\n[hosts]\na = web k=1\nb =\n", "store:s1");
+	import_text("[defaults]\nk = 1\nm = 1\n[hosts]\na = web k=1 p=1\nb =\n", "store:s1");
 	import_text("[defaults]\nk = 2\nn = 2\n[hosts]\nc =\na = db k=2 l=3\n", "store:s2");
 	put_file("file", "z\na x k=0\n");
-	CHECK_STR(hosts_of("s1", "file"), "a web x k=1\nb\nz\n");
-	CHECK_STR(hosts_of("file", "s1"), "z\na x web k=0\nb\n");
-	CHECK_STR(hosts_of("s1", "s2"), "a web db k=1 l=3\nb\nc\n");
-	CHECK_STR(hosts_of("s2", "s1"), "c\na db web k=2 l=3\nb\n");
+	CHECK_STR(hosts_of("s1", "file"), "a web x k=1 p=1\nb\nz\n");
+	CHECK_STR(hosts_of("file", "s1"), "z\na x web k=0 p=1\nb\n");
+	CHECK_STR(hosts_of("s1", "s2"), "a web db k=1 p=1 l=3\nb\nc\n");
+	CHECK_STR(hosts_of("s2", "s1"), "c\na db web k=2 l=3 p=1\nb\n");
 	inv = from("s2", "s1");
 	CHECK_INT(inventory_find(inv, "a", &h, &err), 0);
 	CHECK(h && host_has_tag(h, "web") && host_has_tag(h, "db"));
-	CHECK_STR(h ? inventory_setting(inv, h, "k", NULL) : NULL, "2");
+	CHECK_STR(h ? inventory_setting(inv, h, "k", &origin) : NULL, "2");
+	CHECK_STR(origin, "s2");
+	CHECK_STR(h ? inventory_setting(inv, h, "p", &origin) : NULL, "1");
+	CHECK_STR(origin, "s1");
 	CHECK_INT(inventory_begin(inv, &err), 0);
 	EDIT(true, inventory_host_tag(inv, "c", "new", true, &changed, &err));
 	CHECK_INT(inventory_host_tag(inv, "b", "new", true, NULL, &err), -1);
 	CHECK_INT(inventory_commit(inv, &err), 0);
 	inventory_free(inv);
 	CHECK_STR(hosts_of("s2", NULL), "c new\na db k=2 l=3\n");
+	/* what memory has of a host before the store is asked */
+	inv = from("file", "s1");
+	CHECK_INT(inventory_find(inv, "a", &h, &err), 0);
+	CHECK_STR(h ? inventory_setting(inv, h, "k", &origin) : NULL, "0");
+	CHECK_STR(origin, "file:2");
+	CHECK_STR(h ? inventory_setting(inv, h, "p", &origin) : NULL, "1");
+	CHECK_STR(origin, "s1");
+	inventory_free(inv);
 	/* a tag of the file alone, and one of the store alone */
 	inv = from("file", "s1");
 	CHECK_INT(inventory_tagged(inv, "web", &set, &err), 0);
