@@ -110,7 +110,8 @@ static const char *via_fault(const char *value)
 	for (const char *s = value; !fault;) {
 		size_t n = strcspn(s, ",");
 
-		fault = !n || strs_addn(&hops, s, n) != 0 ? "is no list of jump hosts" : hop_fault(hops.v[hops.n - 1]);
+		fault = !n || strs_addn(&hops, s, n) != 0 ? "is no list of jump hosts"
+							  : hop_fault(hops.v[hops.n - 1]);
 		if (!s[n])
 			break;
 		s += n + 1;
