@@ -279,10 +279,12 @@ static void pump_guarded(void *arg)
 		struct lib *lib = l->s ? l->s->state : NULL;
 
 		if (lib) {
+			uint64_t received = lib->wire.received;
 			bool moved = l->opening && open_step(l);
 
 			moved |= links_step(l);
 			wire_flush(&lib->wire);
+			moved |= lib->wire.received != received;
 			if (moved)
 				continue;
 			if (lib->wire.eof || lib->wire.error)

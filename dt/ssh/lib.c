@@ -56,6 +56,31 @@ int lib_guarded(struct session *s, enum err_code code, void (*fn)(void *), void 
 	return err_set(err, code, "the host sent a malformed packet");
 }
 
+int lib_prefer(struct session *s, int method, const char *list, struct dt_err *err)
+{
+	struct lib *l = s->state;
+	const char **known = NULL;
+	int n = libssh2_session_supported_algs(l->session, method, &known), r = 0;
+	struct buf have;
+
+	if (n <= 0)
+		return lib_error(s, ERR_UNSUPPORTED, "algorithms", err);
+	buf_init(&have, 4096);
+	for (size_t len; *list; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		for (int i = 0; i < n; i++)
+			if (strlen(known[i]) == len && strncmp(known[i], list, len) == 0)
+				r |= buf_addf(&have, "%s%s", have.len ? "," : "", known[i]);
+	}
+	libssh2_free(l->session, known);
+	if (r)
+		(void)err_nomem(err);
+	else if (libssh2_session_method_pref(l->session, method, have.data) != 0)
+		r = lib_error(s, ERR_UNSUPPORTED, "algorithms", err);
+	buf_release(&have);
+	return r ? -1 : 0;
+}
+
 static int handshake(struct session *s, bool search_hashed, int64_t deadline, struct dt_err *err)
 {
 	struct lib *l = s->state;
@@ -66,12 +91,10 @@ static int handshake(struct session *s, bool search_hashed, int64_t deadline, st
 		return err_nomem(err);
 	wire_attach(&l->wire, l->session);
 	libssh2_session_set_blocking(l->session, 0);
-	if (libssh2_session_method_pref(l->session, LIBSSH2_METHOD_KEX, kex) != 0 ||
-	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_CRYPT_CS, ciphers) != 0 ||
-	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_CRYPT_SC, ciphers) != 0 ||
-	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_MAC_CS, macs) != 0 ||
-	    libssh2_session_method_pref(l->session, LIBSSH2_METHOD_MAC_SC, macs) != 0)
-		return lib_error(s, ERR_UNSUPPORTED, "algorithms", err);
+	if (lib_prefer(s, LIBSSH2_METHOD_KEX, kex, err) != 0 || lib_prefer(s, LIBSSH2_METHOD_CRYPT_CS, ciphers, err) != 0 ||
+	    lib_prefer(s, LIBSSH2_METHOD_CRYPT_SC, ciphers, err) != 0 ||
+	    lib_prefer(s, LIBSSH2_METHOD_MAC_CS, macs, err) != 0 || lib_prefer(s, LIBSSH2_METHOD_MAC_SC, macs, err) != 0)
+		return -1;
 	if (lib_hostkey_prefer(s, search_hashed, err) != 0)
 		return -1;
 	while ((rc = libssh2_session_handshake(l->session, l->wire.fd)) == LIBSSH2_ERROR_EAGAIN)

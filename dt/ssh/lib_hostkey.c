@@ -31,7 +31,6 @@ static bool can_verify(const char *type)
 /* Types that the file has for this host come first, so that the server shows one we can judge. */
 int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err)
 {
-	struct lib *l = s->state;
 	struct strs known = { 0 };
 	struct buf list;
 	bool ca;
@@ -49,10 +48,7 @@ int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err
 				(void)err_nomem(err);
 				goto out;
 			}
-	if (libssh2_session_method_pref(l->session, LIBSSH2_METHOD_HOSTKEY, list.data) != 0)
-		(void)lib_error(s, ERR_UNSUPPORTED, "host key algorithms", err);
-	else
-		r = 0;
+	r = lib_prefer(s, LIBSSH2_METHOD_HOSTKEY, list.data, err);
 out:
 	strs_release(&known);
 	buf_release(&list);

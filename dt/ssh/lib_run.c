@@ -149,6 +149,7 @@ static int pump(struct run_call *c)
 	int64_t deadline = c->deadline;
 
 	for (;;) {
+		uint64_t received = l->wire.received;
 		int w = write_some(c), o = w < 0 ? -1 : read_some(c, SESSION_STDOUT),
 		    e = o < 0 ? -1 : read_some(c, SESSION_STDERR), r;
 
@@ -156,9 +157,9 @@ static int pump(struct run_call *c)
 			return -1;
 		if (!o && !e && libssh2_channel_eof(c->channel))
 			return 0;
-		if ((w || o || e) && !(deadline && now_ms() >= deadline)) {
+		if ((w || o || e || l->wire.received != received) && !(deadline && now_ms() >= deadline)) {
 			/* endless output must not hide a cancel: look, do not wait */
-			if (!(o || e) || ssh_wait(c->s->env, -1, 0, 1) == 0)
+			if (!(o || e || l->wire.received != received) || ssh_wait(c->s->env, -1, 0, 1) == 0)
 				continue;
 			return err_set(c->err, ERR_KILLED, "interrupted");
 		}

@@ -88,8 +88,10 @@ static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, v
 	do
 		n = recv(fd, data, len, 0);
 	while (n < 0 && errno == EINTR);
-	if (n > 0)
+	if (n > 0) {
+		w->received += (uint64_t)n;
 		return n;
+	}
 	if (n == 0)
 		w->eof = true;
 	else if (errno != EAGAIN)

@@ -23,6 +23,12 @@ struct wire {
 	int error;		/* errno of a failed send or receive, else 0 */
 	bool dead;		/* tear-down: every call fails at once */
 	const struct secret *secret; /* for a keyboard-interactive prompt, while one may come */
+	/*
+	 * Bytes received so far.  Each call into libssh2 may take in what another
+	 * one waits for (data of the other stream, of another channel, a window):
+	 * who polls does so only after a round of calls in which this stood still.
+	 */
+	uint64_t received;
 };
 
 void wire_init(struct wire *w, int fd);
