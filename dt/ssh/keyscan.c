@@ -77,11 +77,11 @@ static int by_program(const struct ssh_env *env, const struct target *t, int64_t
 int session_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
 		      struct dt_err *err)
 {
-	if (t->connect_timeout_ms)
-		deadline = deadline_min(deadline, now_ms() + t->connect_timeout_ms);
 	if (lib_fetch_key(env, t, deadline, key, err) == 0)
 		return 0;
 	if (err->code != ERR_UNSUPPORTED)
 		return -1;
+	if (t->connect_timeout_ms)
+		deadline = deadline_min(deadline, now_ms() + t->connect_timeout_ms);
 	return by_program(env, t, deadline, key, err);
 }

@@ -127,25 +127,27 @@ static void login_guarded(void *arg)
 		c->result = lib_login(c->s, c->deadline, c->err);
 }
 
-static int connect_target(struct session *s, int64_t deadline, struct dt_err *err)
+/*
+ * The descriptor of a connection, or -1.  Waiting for a turn is not the host's
+ * time: *deadline, of the run, becomes that of the login after it.
+ */
+static int connect_target(struct session *s, int64_t *deadline, struct dt_err *err)
 {
 	const struct target *t = s->t;
-	const struct session_hooks *h = s->hooks;
 	struct addresses list;
 	union address used;
+	int fd;
 
-	if (t->jump) {
-		if (h && h->before_connect && h->before_connect(h->arg, t->hostname, deadline, err) != 0)
-			return -1;
-		return jump_connect(t->jump, s->env, t->hostname, t->port, deadline, err);
-	}
-	if (resolve(s->env, t->hostname, t->port, deadline, &list, err) != 0)
+	if (!t->jump && resolve(s->env, t->hostname, t->port, session_connect_deadline(s, *deadline), &list, err) != 0)
 		return -1;
-	address_text(&list.v[0], s->address, sizeof(s->address));
-	if (h && h->before_connect && h->before_connect(h->arg, s->address, deadline, err) != 0)
+	if (!t->jump)
+		address_text(&list.v[0], s->address, sizeof(s->address));
+	if (session_take_turn(s, t->jump ? t->hostname : s->address, *deadline, err) != 0)
 		return -1;
-	int fd = connect_any(s->env, &list, deadline, &used, err);
-
+	*deadline = session_connect_deadline(s, *deadline);
+	if (t->jump)
+		return jump_connect(t->jump, s->env, t->hostname, t->port, *deadline, err);
+	fd = connect_any(s->env, &list, *deadline, &used, err);
 	if (fd >= 0)
 		address_text(&used, s->address, sizeof(s->address));
 	return fd;
@@ -155,7 +157,7 @@ static void lib_close(struct session *s);
 
 static int lib_open(struct session *s, int64_t deadline, struct dt_err *err)
 {
-	struct login_call call = { .s = s, .deadline = deadline, .err = err };
+	struct login_call call = { .s = s, .err = err };
 	int r = -1;
 
 	for (int tries = 0; tries < 2; tries++) {
@@ -166,19 +168,17 @@ static int lib_open(struct session *s, int64_t deadline, struct dt_err *err)
 			return err_nomem(err);
 		s->state = l;
 		wire_init(&l->wire, -1);
-		fd = connect_target(s, deadline, err);
-		if (fd < 0) {
-			/* before_connect refused its turn, or took it: after_login gives it back */
-			r = -1;
-		} else {
+		call.deadline = deadline;
+		fd = connect_target(s, &call.deadline, err);
+		r = -1;
+		if (fd >= 0) {
 			l->wire.fd = fd;
 			call.result = -1;
 			r = lib_guarded(s, ERR_CONNECT, login_guarded, &call, &call.result, err);
 		}
-		if (s->hooks && s->hooks->after_login)
-			s->hooks->after_login(s->hooks->arg);
 		if (r == 0)
 			return 0;
+		session_give_turn(s);
 		lib_close(s);
 		if (r != 1)
 			return -1;
@@ -251,7 +251,7 @@ int lib_fetch_key(const struct ssh_env *env, const struct target *t, int64_t dea
 		return err_nomem(err);
 	s.state = l;
 	wire_init(&l->wire, -1);
-	l->wire.fd = connect_target(&s, deadline, err);
+	l->wire.fd = connect_target(&s, &call.deadline, err);
 	if (l->wire.fd >= 0)
 		r = lib_guarded(&s, ERR_CONNECT, fetch_guarded, &call, &call.result, err);
 	lib_close(&s);

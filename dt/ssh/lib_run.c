@@ -40,6 +40,7 @@ static int open_channel(struct run_call *c)
 		if (lib_again(s, c->deadline, ERR_CONNECT, "channel", c->err) != 0)
 			return -1;
 	}
+	session_give_turn(s);
 	while ((rc = libssh2_channel_process_startup(c->channel, "exec", 4, c->command,
 						     (unsigned)strlen(c->command))) == LIBSSH2_ERROR_EAGAIN) {
 		c->end->begun = true;

@@ -36,7 +36,6 @@ struct process {
 struct openssh {
 	char dir[64];
 	struct process *processes;
-	bool told_login;	/* after_login was called */
 };
 
 /* ---- the argument vector ---- */
@@ -115,7 +114,7 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	r |= strs_add(&inner, line.data);
 	r |= strs_add(&inner, "--") | strs_add(&inner, via->name);
 	buf_clear(&line);
-	r |= buf_adds(&line, "exec ");
+	/* ssh(1) puts "exec" before it */
 	if (!r)
 		r |= quote_argv(&line, (const char *const *)inner.v, inner.n);
 	for (size_t i = 0; i < line.len; i++) /* TOKENS of ssh_config(5) */
@@ -206,15 +205,6 @@ struct call {
 	int asked;
 };
 
-static void told_login(struct session *s)
-{
-	struct openssh *o = s->state;
-
-	if (!o->told_login && s->hooks && s->hooks->after_login)
-		s->hooks->after_login(s->hooks->arg);
-	o->told_login = true;
-}
-
 static void pass_command(void *arg, const char *data, size_t len)
 {
 	struct call *c = arg;
@@ -289,7 +279,7 @@ static void feed_stderr(struct call *c, const char *data, size_t len)
 	e = prompt_feed(&c->start, data, len, pass_start, c);
 	if (e == PROMPT_READY) {
 		begin(c);
-		told_login(c->s);
+		session_give_turn(c->s);
 		(void)prompt_feed(&c->start, "", 0, pass_start, c);
 	}
 }
@@ -480,7 +470,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 
 	end->status = -1;
 	if (start_process(s, command, &c.p, err) != 0) {
-		told_login(s);
+		session_give_turn(s);
 		return -1;
 	}
 	if (!marker)
@@ -492,7 +482,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	buf_init(&c.log, 2 * LOG_KEPT);
 	r = pump(&c);
 	end->begun = c.begun;
-	told_login(s);
+	session_give_turn(s);
 	status = c.p->child.status;
 	if (r == 0) {
 		prompt_end(&c.tail, pass_tail, &c);
@@ -532,7 +522,7 @@ static void openssh_close(struct session *s)
 		o->processes = p->next;
 		process_free(p);
 	}
-	told_login(s);
+	session_give_turn(s);
 	(void)snprintf(path, sizeof(path), "%s/log", o->dir);
 	(void)unlink(path);
 	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
@@ -558,8 +548,7 @@ static int openssh_open(struct session *s, int64_t deadline, struct dt_err *err)
 		return err_sys(err, ERR_LOCAL, errno, "%s", tmp);
 	}
 	s->state = o;
-	if (s->hooks && s->hooks->before_connect &&
-	    s->hooks->before_connect(s->hooks->arg, s->t->hostname, deadline, err) != 0) {
+	if (session_take_turn(s, s->t->hostname, deadline, err) != 0) {
 		openssh_close(s);
 		return -1;
 	}

@@ -28,6 +28,26 @@ void session_note(struct session *s, int level, const char *fmt, ...)
 	s->hooks->note(s->hooks->arg, level, text);
 }
 
+int64_t session_connect_deadline(const struct session *s, int64_t deadline)
+{
+	return s->t->connect_timeout_ms ? deadline_min(deadline, now_ms() + s->t->connect_timeout_ms) : deadline;
+}
+
+int session_take_turn(struct session *s, const char *address, int64_t deadline, struct dt_err *err)
+{
+	if (!s->hooks || !s->hooks->before_connect)
+		return 0;
+	s->has_turn = true;
+	return s->hooks->before_connect(s->hooks->arg, address, deadline, err);
+}
+
+void session_give_turn(struct session *s)
+{
+	if (s->has_turn && s->hooks->after_login)
+		s->hooks->after_login(s->hooks->arg);
+	s->has_turn = false;
+}
+
 int session_waited(int r, const char *what, struct dt_err *err)
 {
 	if (r == 0)
@@ -70,8 +90,6 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 	s->uncancelled.cancel_fd = -1;
 	s->t = t;
 	s->hooks = hooks;
-	if (t->connect_timeout_ms)
-		deadline = deadline_min(deadline, now_ms() + t->connect_timeout_ms);
 	s->ops = &transport_libssh2;
 	if (t->transport == TRANSPORT_OPENSSH)
 		why = "transport = openssh";
@@ -106,6 +124,7 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
+	session_give_turn(s);
 	s->ops->close(s);
 	free(s);
 }

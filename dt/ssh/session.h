@@ -25,8 +25,9 @@ typedef void session_note_fn(void *arg, int level, const char *text);
 /*
  * Connects and logs in.  deadline covers both (and the target's own connect
  * timeout, if that is earlier).  before_connect (may be NULL) is called with
- * the address once it is known and may wait for a turn; it returns 0, or -1
- * with the error; after_login is then called exactly once.
+ * the address once it is known and may wait for a turn (of which the connect
+ * timeout does not count); it returns 0, or -1 with the error; after_login is
+ * then called exactly once, at the latest by session_close.
  * 0, or -1: ERR_RESOLVE, ERR_CONNECT, ERR_HOSTKEY, ERR_AUTH, ERR_TIMEOUT,
  * ERR_SKIPPED (cancelled), ERR_LOCAL.  Nothing has begun on the host then.
  */

@@ -41,8 +41,19 @@ struct session {
 	const struct session_hooks *hooks;
 	char address[64];
 	char because[480];	/* why this transport was taken, or "" */
+	bool has_turn;		/* before_connect was called, after_login not yet */
 	void *state;		/* of the transport */
 };
+
+/* The earlier of a deadline and the target's connect timeout from now on. */
+int64_t session_connect_deadline(const struct session *s, int64_t deadline);
+/*
+ * before_connect and after_login, in pairs.  The turn is given back when the
+ * host has opened a channel: sshd(8) counts a login against MaxStartups until
+ * a little after the client knows of its success.
+ */
+int session_take_turn(struct session *s, const char *address, int64_t deadline, struct dt_err *err);
+void session_give_turn(struct session *s);
 
 void session_note(struct session *s, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* err for a wait that ended with 0 (deadline) or -1 (cancel) before anything began. */

@@ -310,9 +310,12 @@ class Accounts:
         word = crypt(password.encode(), b"$6$" + os.urandom(8).hex().encode()).decode()
         self.copy("passwd", "%s:x:%d:%d::%s:/bin/sh\n" % (self.USER, self.UID, self.UID, self.home), 0o644)
         self.copy("shadow", "%s:%s:19000:0:99999:7:::\n" % (self.USER, word), 0o600)
+        files = ["passwd", "shadow"]
+        if os.path.exists("/etc/sudoers"):
+            self.copy("sudoers", "%s ALL=(ALL:ALL) ALL\n" % self.USER, 0o440)
+            files.append("sudoers")
         self.wrap = ["unshare", "-m", "--propagation", "private", "sh", "-c",
-                     "mount --bind %s/passwd /etc/passwd && mount --bind %s/shadow /etc/shadow && exec \"$@\"" %
-                     (self.dir, self.dir), "sh"]
+                     "".join("mount --bind %s/%s /etc/%s && " % (self.dir, f, f) for f in files) + "exec \"$@\"", "sh"]
 
     def copy(self, name, line, mode):
         with open("/etc/" + name) as old, open(os.path.join(self.dir, name), "w") as new:
