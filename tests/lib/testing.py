@@ -112,7 +112,7 @@ def has(text, part):
 def ended(done, status):
     """dt ended so; and no sanitizer had a word to say."""
     if done.returncode != status:
-        raise Fault("dt %s: exit %d, not %d\nstdout: %.3000s\nstderr: %.3000s" %
+        raise Fault("dt %s: exit %d, not %d\nstdout: %.3000s\nstderr: %.9000s" %
                     (" ".join(map(str, done.args)), done.returncode, status, done.stdout, done.stderr))
     err = done.stderr if isinstance(done.stderr, str) else done.stderr.decode(errors="replace")
     for word in ("Sanitizer", "runtime error:"):
