@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import Bed  # noqa: E402
-from daemons import Accounts, Dropbear, Sshd, public, wait_for  # noqa: E402
+from daemons import Accounts, Dropbear, Sshd, children, public, wait_for  # noqa: E402
 from testing import DT, check, ended, equal, has, main  # noqa: E402
 
 HOSTS = 20
@@ -115,7 +115,6 @@ def test_second_interrupt():
     bed.host("h", server)
     process = start(bed, "h", "ssh", "sleep 300.7")
     wait_for(lambda: sleepers("300.7"), "the command", 60)
-    from daemons import children
     frozen = [server.process.pid, *children(server.process.pid)]
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
@@ -130,6 +129,9 @@ def test_second_interrupt():
         check(time.monotonic() - since < 5, time.monotonic() - since)
         equal(process.returncode, 130)
     finally:
+        # Who leaves at once leaves the command running.
+        for pid in sleepers("300.7"):
+            os.kill(pid, signal.SIGKILL)
         for pid in frozen:
             os.kill(pid, signal.SIGCONT)
         server.stop()
