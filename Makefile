@@ -30,6 +30,10 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/tes
 COMPLETE := $(BUILD)/share/bash-completion/completions/dt
 MAN      := $(wildcard man/*.[1-9])
 
+# One short line a file; "make V=1" shows the commands.
+Q         = $(if $(V),,@)
+say       = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+
 .PHONY: all libraries unit check lint bench demo install uninstall clean help
 all: $(BUILD)/bin/dt $(MODULES) $(SCRIPTS) $(SELECT) $(TOOLS) $(COMPLETE)
 
@@ -39,24 +43,29 @@ libraries:
 
 $(BUILD)/libdt.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/bin/dt: $(BUILD)/obj/dt/main.o $(BUILD)/libdt.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/obj/%.o: %.c | libraries
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -MMD -MP -c -o $@ $<
 
 # Modules see modules/ and nothing else of dt.
 $(BUILD)/lib/dt/modules/%.so: modules/%.c
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -Imodules -MMD -MP -MF $(@:.so=.d) -shared -o $@ $<
+	$(call say,MOD,$<)
+	$(Q)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -Imodules -MMD -MP -MF $(@:.so=.d) -shared -o $@ $<
 
 $(BUILD)/lib/dt/scripts/%: modules/scripts/%
 	@install -D -m 0755 $< $@
@@ -71,7 +80,8 @@ $(COMPLETE): $(BUILD)/bin/dt
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libdt.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 .SECONDARY:
 unit: $(UNIT)
