@@ -82,8 +82,23 @@ static int on_sign(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_le
 	return *sig ? 0 : -1;
 }
 
+/*
+ * libssh2 calls it a refusal too where no answer came: the connection broke,
+ * or sshd hung up after too many refusals (then the first key was not the one).
+ */
+static int no_answer(struct session *s, bool first, struct dt_err *err)
+{
+	struct lib *l = s->state;
+	char *text = NULL, why[128];
+
+	(void)libssh2_session_last_error(l->session, &text, NULL, 0);
+	if (!text || !str_starts(text, "Waiting for"))
+		return 0;
+	return err_set(err, first ? ERR_CONNECT : ERR_AUTH, "login: %s", wire_reason(&l->wire, why, sizeof(why)));
+}
+
 /* 0: logged in, 1: refused, -1: error. */
-static int try_key(struct session *s, const struct identity *id, int64_t deadline, struct dt_err *err)
+static int try_key(struct session *s, const struct identity *id, bool first, int64_t deadline, struct dt_err *err)
 {
 	struct lib *l = s->state;
 	struct signing c = { .s = s, .id = id, .deadline = deadline };
@@ -103,6 +118,8 @@ static int try_key(struct session *s, const struct identity *id, int64_t deadlin
 		*err = c.err;
 		return -1;
 	}
+	if (!c.err.code && no_answer(s, first, err) != 0)
+		return -1;
 	session_note(s, 2, "not accepted: %s %s%s%s", id->type, id->name, *c.err.msg ? ": " : "", c.err.msg);
 	if (rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED || rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED || c.err.code)
 		return 1;
@@ -171,7 +188,7 @@ int lib_login(struct session *s, int64_t deadline, struct dt_err *err)
 			if (offered == KEYS_OFFERED)
 				continue;
 			offered++;
-			r = try_key(s, t->ids[i], deadline, err);
+			r = try_key(s, t->ids[i], offered == 1, deadline, err);
 			if (r < 0 && err->code == ERR_AUTH)
 				goto refused; /* sshd hung up: too many failures */
 			if (r <= 0)
