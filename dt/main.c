@@ -178,12 +178,33 @@ static int own_option(void *arg, char *const *words, size_t n, size_t *i, struct
 	return options_take(arg, words, n, i, err);
 }
 
+/* What people mean who put something else where the module stands. */
+static void hint(const char *selection, const char *module, struct dt_err *err)
+{
+	char said[sizeof(err->msg)];
+
+	(void)snprintf(said, sizeof(said), "%s", err->msg);
+	if (str_eq(module, "and") || str_eq(module, "or") || str_eq(module, "not") || str_eq(selection, "not") ||
+	    strpbrk(module, ":()[],"))
+		(void)err_set(err, err->code, "%s\n  the selection is one argument: dt 'tag:web and not tag:old' MODULE", said);
+	else if (word_find(module))
+		(void)err_set(err, err->code, "%s\n  %s is a word of dt's own, and comes first: dt %s", said, module, module);
+	else if (!strstr(said, "did you mean"))
+		(void)err_set(err, err->code, "%s\n  the module stands behind the selection, which is one argument: dt SELECTION MODULE",
+			      said);
+}
+
 static int load(struct action *x, char *const *words, size_t n, struct dt_err *err)
 {
 	struct app *a = x->app;
 
-	if (app_modules(a, err) != 0 || !(x->module = modload_get(a->modules, words[0], err)))
+	if (app_modules(a, err) != 0)
 		return -1;
+	x->module = modload_get(a->modules, words[0], err);
+	if (!x->module) {
+		hint(x->selection, words[0], err);
+		return -1;
+	}
 	for (size_t i = 1; i < n; i++)
 		if (strs_add(&x->shown, words[i]) != 0)
 			return err_nomem(err);

@@ -99,12 +99,13 @@ int inventory_export(struct inventory *inv, const struct hostset *only, struct b
 /*
  * Puts all hosts and defaults of from into the store of inv, in one
  * transaction.  replace: what the store holds and from does not is deleted.
- * Counts of hosts added, changed and deleted come back.
+ * Counts of hosts added, changed and deleted come back.  pretend: they are
+ * counted, and nothing is written.
  */
 struct import_counts {
 	size_t added, changed, deleted, same;
 };
-int inventory_import(struct inventory *inv, struct inventory *from, bool replace, struct import_counts *n,
-		     struct dt_err *err);
+int inventory_import(struct inventory *inv, struct inventory *from, bool replace, bool pretend,
+		     struct import_counts *n, struct dt_err *err);
 
 #endif

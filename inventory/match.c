@@ -64,3 +64,11 @@ void match_free(struct match *m)
 	pcre2_code_free(m->code);
 	free(m);
 }
+
+const char *match_library(void)
+{
+	static char text[64] = "PCRE2 ";
+
+	(void)pcre2_config(PCRE2_CONFIG_VERSION, text + 6);
+	return text;
+}

@@ -24,4 +24,7 @@ struct match *match_new(const char *regex, bool anchored, struct dt_err *err);
 int match_test(struct match *m, const char *subject, struct dt_err *err);
 void match_free(struct match *m);
 
+/* "PCRE2 10.42", as it runs. */
+const char *match_library(void);
+
 #endif

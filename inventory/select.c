@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dt/base/log.h"
 #include "inventory/range.h"
 #include "inventory/select_tree.h"
 
@@ -18,6 +19,7 @@ struct evaluation {
 	const struct select_tree *tree;
 	struct hostset input;		/* of out:, once it was read */
 	bool input_read;
+	struct strs nowhere;		/* tags that no host has */
 	struct dt_err *err;
 };
 
@@ -278,6 +280,8 @@ static int eval_tags(struct evaluation *ev, const char *list, struct set *out)
 		tag[n - (sign != ',')] = '\0';
 		r = inventory_tagged(ev->inv, tag, &one.hosts, ev->err);
 		hostset_sort(&one.hosts);
+		if (r == 0 && !one.hosts.n && !strs_has(&ev->nowhere, tag) && strs_add(&ev->nowhere, tag) != 0)
+			r = err_nomem(ev->err);
 		one.but = sign == '-';
 		if (r == 0 && first)
 			swap(out, &one);
@@ -403,6 +407,10 @@ int select_hosts(struct inventory *inv, const char *text, const struct select_op
 		*out = found.hosts;
 	else
 		set_release(&found);
+	/* where nothing is selected, that is said anyway */
+	for (size_t i = 0; r == 0 && out->n && i < ev.nowhere.n; i++)
+		log_warn("no host has the tag %s", ev.nowhere.v[i]);
+	strs_release(&ev.nowhere);
 	hostset_release(&ev.input);
 	select_tree_release(&tree);
 	return r;
@@ -432,6 +440,7 @@ int select_explain(struct inventory *inv, const char *text, const struct select_
 			fn(arg, tree.links[i]->link, contains(&one, h));
 		set_release(&one);
 	}
+	strs_release(&ev.nowhere);
 	hostset_release(&ev.input);
 	select_tree_release(&tree);
 	return r;

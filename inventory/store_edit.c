@@ -316,8 +316,8 @@ static int import(struct inventory *inv, const struct inventory *from, const str
 	return write_settings(inv->edit, from, err);
 }
 
-int inventory_import(struct inventory *inv, struct inventory *from, bool replace, struct import_counts *n,
-		     struct dt_err *err)
+int inventory_import(struct inventory *inv, struct inventory *from, bool replace, bool pretend,
+		     struct import_counts *n, struct dt_err *err)
 {
 	struct hostset hosts = { 0 };
 	int r = -1;
@@ -329,9 +329,9 @@ int inventory_import(struct inventory *inv, struct inventory *from, bool replace
 	if (inventory_begin(inv, err) != 0)
 		goto out;
 	r = import(inv, from, &hosts, replace, n, err);
-	if (r == 0)
+	if (r == 0 && !pretend)
 		r = inventory_commit(inv, err);
-	if (r != 0)
+	if (r != 0 || pretend)
 		inventory_rollback(inv);
 out:
 	hostset_release(&hosts);

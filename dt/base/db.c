@@ -201,3 +201,11 @@ int64_t db_changes(struct db *db)
 {
 	return sqlite3_changes(db->sql);
 }
+
+const char *db_library(void)
+{
+	static char text[64];
+
+	(void)snprintf(text, sizeof(text), "SQLite %s", sqlite3_libversion());
+	return text;
+}

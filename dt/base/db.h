@@ -39,4 +39,7 @@ int64_t db_int(struct db_stmt *st, int col);
 void db_reset(struct db_stmt *st);
 int64_t db_changes(struct db *db);	/* rows the last statement changed */
 
+/* "SQLite 3.40.1", as it runs. */
+const char *db_library(void);
+
 #endif

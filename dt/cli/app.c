@@ -72,8 +72,7 @@ int app_modules(struct app *a, struct dt_err *err)
 	return 0;
 }
 
-/* dt.conf's folders, the user's, the system's, the installation's. */
-static int selector_dirs(const struct app *a, struct strs *dirs, struct dt_err *err)
+int app_selector_dirs(const struct app *a, struct strs *dirs, struct dt_err *err)
 {
 	char *user = xdg_path("XDG_CONFIG_HOME", ".config", "dt/selectors", err), *prefix = install_prefix(), *own = NULL;
 	int r = 0;
@@ -95,7 +94,7 @@ static int selector_dirs(const struct app *a, struct strs *dirs, struct dt_err *
 int app_selectors(struct app *a, const char *prefix, struct strs *out, struct dt_err *err)
 {
 	struct strs dirs = { 0 };
-	int r = selector_dirs(a, &dirs, err);
+	int r = app_selector_dirs(a, &dirs, err);
 
 	for (size_t i = 0; r == 0 && i < dirs.n; i++) {
 		DIR *d = opendir(dirs.v[i]);
@@ -118,12 +117,19 @@ int app_select(struct app *a, const char *selection, struct dt_err *err)
 	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = STDIN_FILENO };
 	int r = -1;
 
-	if (app_inventory(a, err) == 0 && selector_dirs(a, &dirs, err) == 0)
+	if (app_inventory(a, err) == 0 && app_selector_dirs(a, &dirs, err) == 0)
 		r = select_hosts(a->inv, selection, &opt, &a->hosts, err);
 	a->stdin_taken = opt.stdin_fd < 0 || strstr(selection, "out:");
 	strs_release(&dirs);
-	if (r == 0 && !a->hosts.n)
-		return err_set(err, ERR_EMPTY, "no host matches: %s", selection);
+	if (r == 0 && !a->hosts.n) {
+		struct hostset all = { 0 };
+
+		r = inventory_all(a->inv, &all, err);
+		if (r == 0)
+			r = err_set(err, ERR_EMPTY, "no host matches: %s%s", selection,
+				    all.n ? "" : " (the inventory is empty; dt NAME... add fills the store, -D FILE reads a text)");
+		hostset_release(&all);
+	}
 	return r;
 }
 

@@ -38,6 +38,8 @@ int app_inventory(struct app *a, struct dt_err *err);
 int app_modules(struct app *a, struct dt_err *err);
 /* External selectors whose name begins with prefix. */
 int app_selectors(struct app *a, const char *prefix, struct strs *out, struct dt_err *err);
+/* Where external selectors are: dt.conf's folders, the user's, the system's, the installation's. */
+int app_selector_dirs(const struct app *a, struct strs *dirs, struct dt_err *err);
 /* Evaluates the selection; ERR_EMPTY where it matches nothing. */
 int app_select(struct app *a, const char *selection, struct dt_err *err);
 /* Asks for passwords (-k, -K), blocks signals, resolves every host's settings. */

@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dt/base/db.h"
 #include "dt/base/escape.h"
 #include "dt/cli/app.h"
 #include "dt/cli/complete.h"
 #include "dt/cli/help.h"
+#include "dt/ssh/session.h"
+#include "inventory/match.h"
 
 static int finish(struct buf *out, int r, struct dt_err *err)
 {
@@ -86,7 +89,8 @@ int word_version(struct app *a, char *const *args, int n, struct dt_err *err)
 
 	(void)a, (void)args, (void)n;
 	buf_init(&out, 4096);
-	return finish(&out, buf_addf(&out, "dt %s\n", DT_VERSION), err);
+	return finish(&out, buf_addf(&out, "dt %s\n%s, %s, %s\n", DT_VERSION, session_library(), db_library(), match_library()),
+		      err);
 }
 
 /* ---- completion ---- */

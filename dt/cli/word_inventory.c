@@ -44,13 +44,14 @@ static int import(struct app *a, char *const *files, int n, struct dt_err *err)
 			goto out;
 	if (app_inventory(a, err) != 0)
 		goto out;
-	if (replace && !app_confirm(a, "Replace the whole store?")) {
+	if (replace && !a->opt.pretend && !app_confirm(a, "Replace the whole store?")) {
 		(void)err_set(err, ERR_USAGE, "not replaced (--yes answers the question)");
 		goto out;
 	}
-	if (inventory_import(a->inv, from, replace, &c, err) != 0)
+	if (inventory_import(a->inv, from, replace, a->opt.pretend, &c, err) != 0)
 		goto out;
-	r = buf_addf(&out, "%zu added, %zu changed, %zu deleted, %zu the same\n", c.added, c.changed, c.deleted, c.same);
+	r = buf_addf(&out, "%s%zu added, %zu changed, %zu deleted, %zu the same\n",
+		     a->opt.pretend ? "would be: " : "", c.added, c.changed, c.deleted, c.same);
 	r = r ? err_nomem(err) : app_print(&out, err);
 out:
 	buf_release(&out);

@@ -204,11 +204,43 @@ static int print(struct trust *t, struct dt_err *err)
 	return r;
 }
 
+/* Nobody said yes: each unknown key's host ends so. */
+static int refuse_all(struct trust *t, struct dt_err *err)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->v[i]->r != 0)
+			continue;
+		t->tally.by[OUTCOME_HOSTKEY]++;
+		if (say(t, "fail", t->v[i], "hostkey: not trusted; nothing was written (--yes trusts it)") != 0)
+			return err_nomem(err);
+	}
+	return 0;
+}
+
+/* -p: whom it would ask. */
+static int pretend(struct trust *t, struct dt_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		char text[400];
+
+		(void)snprintf(text, sizeof(text), "would fetch the key of %.200s port %d", t->v[i]->target->hostname,
+			       t->v[i]->target->port);
+		r |= say(t, "info", t->v[i], text);
+	}
+	return r ? err_nomem(err) : print(t, err);
+}
+
 static int run(struct trust *t, struct dt_err *err)
 {
 	char question[120];
 
-	if (prepare(t, err) != 0 || fetch_all(t, err) != 0)
+	if (prepare(t, err) != 0)
+		return -1;
+	if (t->app->opt.pretend)
+		return pretend(t, err);
+	if (fetch_all(t, err) != 0)
 		return -1;
 	if (judge(t) != 0)
 		return err_nomem(err);
@@ -217,10 +249,9 @@ static int run(struct trust *t, struct dt_err *err)
 	if (t->unknown) {
 		(void)snprintf(question, sizeof(question), "Trust %zu new host key%s?", t->unknown,
 			       t->unknown == 1 ? "" : "s");
-		if (!app_confirm(t->app, question))
-			return err_set(err, ERR_USAGE, "%zu new host keys not trusted; nothing was written (--yes trusts them)",
-				       t->unknown);
-		if (write_all(t, err) != 0 || print(t, err) != 0)
+		if (app_confirm(t->app, question) ? write_all(t, err) != 0 : refuse_all(t, err) != 0)
+			return -1;
+		if (print(t, err) != 0)
 			return -1;
 	}
 	return tally_status(&t->tally, false);

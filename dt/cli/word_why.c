@@ -30,15 +30,37 @@ static void on_link(void *arg, const char *link, bool matches)
 	add(arg, matches ? "matches" : "does not match", link, "");
 }
 
+/* Each link of the selection, and what comes of them together. */
+static int explain_selection(struct app *a, const struct host *h, const char *selection, struct why *w,
+			     struct dt_err *err)
+{
+	struct strs dirs = { 0 };
+	const struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = -1 };
+	struct hostset hosts = { 0 };
+	bool selected = false;
+	int r = app_selector_dirs(a, &dirs, err);
+
+	if (r == 0)
+		r = select_explain(a->inv, selection, &opt, h, on_link, w, err);
+	if (r == 0)
+		r = select_hosts(a->inv, selection, &opt, &hosts, err);
+	for (size_t i = 0; r == 0 && i < hosts.n; i++)
+		selected |= hosts.v[i] == h;
+	if (r == 0)
+		add(w, selected ? "selected by" : "not selected by", selection, "");
+	hostset_release(&hosts);
+	strs_release(&dirs);
+	return r;
+}
+
 static int explain(struct app *a, size_t i, const char *selection, struct why *w, struct dt_err *err)
 {
-	const struct select_options opt = { .stdin_fd = -1 };
 	const struct host *h = a->hosts.v[i];
 
 	add(w, "host", h->pub.name, h->source ? h->source : "");
 	for (size_t k = 0; h->pub.tags && h->pub.tags[k]; k++)
 		add(w, "tag", h->pub.tags[k], "");
-	if (selection && select_explain(a->inv, selection, &opt, h, on_link, w, err) != 0)
+	if (selection && explain_selection(a, h, selection, w, err) != 0)
 		return -1;
 	return plan_explain(a->plan, i, on_setting, w, err);
 }

@@ -132,6 +132,7 @@ static int exec_interactive(struct dt_task *t, const struct dt_exec *e, struct d
 		command = services.quote(t, argv, ARRAY_LEN(argv));
 	if (!command)
 		return DT_FAIL;
+	on_note(t, 0, "its turn, on this terminal");
 	if (session_interactive(t->env->ssh, t->target, command, &got, &err) != 0)
 		return task_error(t, &err);
 	t->result->transport = "openssh";

@@ -3,6 +3,7 @@
  */
 #include "dt/ssh/lib.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,8 @@ int lib_error(struct session *s, enum err_code code, const char *what, struct dt
 
 	if (l->wire.eof || l->wire.error)
 		return err_set(err, code, "%s: %s", what, wire_reason(&l->wire, why, sizeof(why)));
+	if (rc == LIBSSH2_ERROR_BANNER_RECV)
+		return err_set(err, code, "%s: no SSH server answers there", what);
 	return err_set(err, code, "%s: %s (libssh2 %d)", what, text && *text ? text : "protocol error", rc);
 }
 
@@ -264,6 +267,14 @@ const struct transport_ops transport_libssh2 = {
 	.run = lib_run,
 	.close = lib_close,
 };
+
+const char *session_library(void)
+{
+	static char text[128];
+
+	(void)snprintf(text, sizeof(text), "libssh2 %s, %s", libssh2_version(0), OpenSSL_version(OPENSSL_VERSION));
+	return text;
+}
 
 int session_global_init(struct dt_err *err)
 {

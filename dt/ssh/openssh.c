@@ -565,29 +565,77 @@ const struct transport_ops transport_openssh = {
 
 /* ---- with the caller's terminal ---- */
 
+/* ssh's messages of a session that stood: what had begun may have run. */
+static const char *const in_session[] = { "Connection to ", "client_loop:", "Timeout, server ", "Connection closed by remote" };
+
+/*
+ * The terminal's Ctrl-C is the command's: the shell around it lives on to tell
+ * its status, which ssh(1) would not after a signal.
+ */
+static const char around[] = "trap : INT QUIT; (exec \"${SHELL:-/bin/sh}\" -c \"$1\"); exit $?";
+
+static int attached_argv(struct strs *argv, const struct session *s, const char *command, const char *log)
+{
+	const char *words[] = { "/bin/sh", "-c", around, "dt", command };
+	struct buf line;
+	int r = 0;
+
+	buf_init(&line, 4 << 20);
+	if (s->t->shell)
+		r |= buf_adds(&line, "exec ") | quote_argv(&line, words, ARRAY_LEN(words));
+	else
+		r |= buf_adds(&line, command);
+	r |= add_common(argv, s, s->t) | add_via(argv, s, s->t);
+	r |= strs_add(argv, "-t") | strs_add(argv, "-E") | strs_add(argv, log);
+	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, line.data);
+	buf_release(&line);
+	return r;
+}
+
+/* ssh exited with 255, with these words: had the session begun? */
+static int attached_failure(struct session *s, struct buf *log, struct dt_err *err)
+{
+	static const struct session_exec nothing;
+	struct call c = { .s = s, .req = &nothing, .err = err, .log = *log };
+
+	if (!log->len)
+		return 0; /* the command's own 255 */
+	for (size_t i = 0; i < ARRAY_LEN(in_session); i++)
+		c.begun |= strstr(log->data, in_session[i]) != NULL;
+	return failure(&c, true);
+}
+
 int session_interactive(const struct ssh_env *env, const struct target *t, const char *command,
 			struct session_exit *end, struct dt_err *err)
 {
 	struct session s = { .ops = &transport_openssh, .env = env, .t = t };
 	struct strs argv = { 0 };
-	int r, status = 0;
+	struct buf log;
+	char path[96] = "";
+	int r = -1, status = 0;
 	pid_t pid = 0;
 
 	memset(end, 0, sizeof(*end));
-	r = add_common(&argv, &s, t) | add_via(&argv, &s, t) | strs_add(&argv, "-t") | strs_add(&argv, "--") |
-	    strs_add(&argv, t->name) | strs_add(&argv, command);
-	if (r == 0)
-		r = child_attached(argv.v, &pid, err);
-	else
-		(void)err_nomem(err);
-	strs_release(&argv);
-	if (r != 0)
+	if (openssh_open(&s, 0, err) != 0)
 		return -1;
-	while (waitpid(pid, &status, 0) < 0)
+	(void)snprintf(path, sizeof(path), "%s/log", ((struct openssh *)s.state)->dir);
+	buf_init(&log, 1 << 20);
+	if (attached_argv(&argv, &s, command, path) != 0)
+		(void)err_nomem(err);
+	else
+		r = child_attached(argv.v, &pid, err);
+	while (r == 0 && waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return err_sys(err, ERR_LOCAL, errno, "ssh");
-	if (!WIFEXITED(status) || WEXITSTATUS(status) == 255)
-		return err_set(err, ERR_LOST, "ssh ended without an exit status of the command");
+			r = err_sys(err, ERR_LOCAL, errno, "ssh");
+	if (r == 0 && access(path, F_OK) == 0)
+		r = read_file(path, &log, err);
+	if (r == 0 && !WIFEXITED(status))
+		r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
+	else if (r == 0 && WEXITSTATUS(status) == 255)
+		r = attached_failure(&s, &log, err);
 	end->status = WEXITSTATUS(status);
-	return 0;
+	strs_release(&argv);
+	buf_release(&log);
+	openssh_close(&s);
+	return r;
 }

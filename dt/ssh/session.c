@@ -51,7 +51,7 @@ void session_give_turn(struct session *s)
 int session_waited(int r, const char *what, struct dt_err *err)
 {
 	if (r == 0)
-		return err_set(err, ERR_TIMEOUT, "%s", what);
+		return err_set(err, ERR_TIMEOUT, "%s: no answer in time", what);
 	return err_set(err, ERR_SKIPPED, "interrupted before it began");
 }
 

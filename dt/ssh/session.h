@@ -89,6 +89,8 @@ int session_run(struct session *s, const struct session_exec *req, struct sessio
 
 /* libssh2_init and the like; once, before any thread.  0, or -1. */
 int session_global_init(struct dt_err *err);
+/* "libssh2 1.10.0, OpenSSL 3.0.15 ...", as they run. */
+const char *session_library(void);
 void session_global_exit(void);
 
 /*

@@ -103,7 +103,7 @@ static inline const char *import(const char *source, const char *store, bool rep
 	struct inventory *inv = from(store, NULL), *src = from(source, NULL);
 	struct import_counts n;
 
-	CHECK_INT(inventory_import(inv, src, replace, &n, &err), 0);
+	CHECK_INT(inventory_import(inv, src, replace, false, &n, &err), 0);
 	CHECK_STR(err.msg, "");
 	(void)snprintf(text, sizeof(text), "%zu %zu %zu %zu", n.added, n.changed, n.deleted, n.same);
 	inventory_free(inv);

@@ -140,7 +140,7 @@ static void unwritable(const char *spec, const char *what)
 	CHECK_INT(err.code, ERR_USAGE);
 	CHECK_HAS(err.msg, what);
 	memset(&err, 0, sizeof(err));
-	CHECK_INT(inventory_import(inv, inv, false, &n, &err), -1);
+	CHECK_INT(inventory_import(inv, inv, false, false, &n, &err), -1);
 	CHECK_INT(err.code, ERR_USAGE);
 	inventory_free(inv);
 }
