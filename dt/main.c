@@ -189,7 +189,7 @@ static void hint(const char *selection, const char *module, struct dt_err *err)
 		(void)err_set(err, err->code, "%s\n  the selection is one argument: dt 'tag:web and not tag:old' MODULE", said);
 	else if (word_find(module))
 		(void)err_set(err, err->code, "%s\n  %s is a word of dt's own, and comes first: dt %s", said, module, module);
-	else if (!strstr(said, "did you mean"))
+	else if (strstr(said, "there is none ("))
 		(void)err_set(err, err->code, "%s\n  the module stands behind the selection, which is one argument: dt SELECTION MODULE",
 			      said);
 }
