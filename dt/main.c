@@ -92,6 +92,17 @@ static int fold(struct action *x, struct dt_err *err)
 	return r;
 }
 
+static int add_way(struct buf *text, const struct target *t)
+{
+	int r = buf_addf(text, " (%s@%s port %d", t->user, t->hostname, t->port);
+
+	for (const struct target *via = t->via; via; via = via->via)
+		r |= buf_addf(text, " via %s", via->name);
+	if (t->openssh_because)
+		r |= buf_addf(text, ", through ssh: %s", t->openssh_because);
+	return r | buf_addc(text, ')');
+}
+
 /* The plan in words, no host touched. */
 static int pretend(struct action *x, struct dt_err *err)
 {
@@ -101,19 +112,16 @@ static int pretend(struct action *x, struct dt_err *err)
 	buf_init(&out, 1UL << 30);
 	buf_init(&text, 1UL << 20);
 	for (size_t i = 0; i < x->app->hosts.n && r == 0; i++) {
-		const struct target *t = plan_target(x->app->plan, i);
+		const struct target *t = x->app->plan ? plan_target(x->app->plan, i) : NULL;
 
 		buf_clear(&text);
 		r |= buf_addf(&text, "would run: %s", x->module->mod->name);
 		for (size_t k = 0; k < x->shown.n; k++)
 			r |= buf_addc(&text, ' ') | quote_arg(&text, x->shown.v[k]);
-		r |= buf_addf(&text, " (%s@%s port %d", t->user, t->hostname, t->port);
-		for (const struct target *via = t->via; via; via = via->via)
-			r |= buf_addf(&text, " via %s", via->name);
-		if (t->openssh_because)
-			r |= buf_addf(&text, ", through ssh: %s", t->openssh_because);
-		r |= buf_addc(&text, ')');
-		r |= omni_line(&out, "info", "", "dt", x->module->mod->name, t->name, text.data, text.len, false);
+		if (t)
+			r |= add_way(&text, t);
+		r |= omni_line(&out, "info", "", "dt", x->module->mod->name, x->app->hosts.v[i]->pub.name, text.data, text.len,
+			       false);
 	}
 	r = r ? err_nomem(err) : app_print(&out, err);
 	buf_release(&out);
@@ -245,10 +253,10 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 		return fold(x, err);
 	if (open_sink(x, err) != 0 || (!inventory && app_plan(a, err) != 0))
 		return -1;
-	if (a->opt.pretend)
-		return inventory ? fold(x, err) : pretend(x, err);
 	if (call_prepare(x->call, err) != 0)
 		return -1;
+	if (a->opt.pretend)
+		return pretend(x, err);
 	*status = -1;
 	if ((inventory ? act_on_inventory(x, err) : act_on_hosts(x, status, err)) != 0 ||
 	    sink_summary(x->sink, &x->tally, err) != 0 || sink_finish(x->sink, err) != 0)
@@ -268,6 +276,8 @@ static int run_action(struct app *a, char *const *words, int n, struct dt_err *e
 	log_set_level((int)a->opt.verbose);
 	if (r == 0 && i >= n)
 		r = err_set(err, ERR_USAGE, "no module: dt %s MODULE [ARGUMENTS...]; \"dt modules\" lists them", words[0]);
+	if (r == 0 && n - i == 2 && (str_eq(words[i + 1], "--help") || str_eq(words[i + 1], "-h")))
+		return word_help(a, words + i, 1, err);
 	if (r == 0)
 		r = act(&x, words + i, (size_t)(n - i), &status, err);
 	sink_free(x.sink);

@@ -1,5 +1,6 @@
 #include "inventory/host.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,10 +41,26 @@ static const char *word_fault(const char *s, size_t max, const char *punctuation
 	return NULL;
 }
 
+/* RFC 4291 text, with the zone of RFC 4007. */
+static bool is_ipv6(const char *name)
+{
+	size_t n = strcspn(name, "%");
+	unsigned char address[16];
+	char text[64];
+
+	if (n >= sizeof(text) || (name[n] && !name[n + 1]))
+		return false;
+	memcpy(text, name, n);
+	text[n] = '\0';
+	return inet_pton(AF_INET6, text, address) == 1;
+}
+
 const char *host_name_fault(const char *name)
 {
 	if (*name == '-')
 		return "begins with '-'";
+	if (strpbrk(name, ":%") && !is_ipv6(name))
+		return "holds ':' or '%' and is no IPv6 address";
 	return word_fault(name, NAME_MAX_BYTES, ".-_:%");
 }
 

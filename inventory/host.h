@@ -25,7 +25,7 @@ struct host {
 
 /*
  * A host name or address: 1 to 255 bytes of letters, digits, '.', '-', '_',
- * ':' (IPv6), '%' (zone), UTF-8 letters; no leading '-'.
+ * UTF-8 letters, no leading '-'; or an IPv6 address, with %ZONE or without.
  */
 const char *host_name_fault(const char *name);
 /* A remote user: 1 to 64 printable bytes, no space, quote, ':' '/' '@' ';', no leading '-'. */

@@ -74,8 +74,9 @@ int inventory_names(struct inventory *inv, const char *prefix, size_t limit, str
 		    struct dt_err *err);
 
 /*
- * Editing: the first source that is a store, else the default store
- * (created where it is missing).  begin ... commit is one transaction;
+ * Editing: the first source that is a store; without any source the default
+ * store.  It is created where it is missing; with texts and programs alone it
+ * is ERR_USAGE.  begin ... commit is one transaction;
  * rollback after any failure.  *changed (may be NULL) says whether anything
  * was not so before.  The hosts in memory do not change.
  */

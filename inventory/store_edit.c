@@ -13,6 +13,9 @@ int inventory_begin(struct inventory *inv, struct dt_err *err)
 	char *path = NULL;
 	int r = -1;
 
+	if (!inv->store_path && inv->sources)
+		return err_set(err, ERR_USAGE, "the sources given are only read; edit the file itself, or name a store"
+			       " (-D store:PATH)");
 	if (!inv->store_path) {
 		path = xdg_path("XDG_DATA_HOME", ".local/share", "dt/inventory.db", err);
 		if (!path)

@@ -12,6 +12,10 @@ static int ssh_prepare(struct dt_call *call, const struct dt_services *dt)
 {
 	struct input *in;
 
+	if (!*dt->arg(call, "command")) {
+		dt->refuse(call, "the command is empty");
+		return DT_FAIL;
+	}
 	if (!dt->arg_number(call, "stdin"))
 		return DT_OK;
 	in = calloc(1, sizeof(*in));

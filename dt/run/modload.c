@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dt/base/escape.h"
+#include "dt/base/log.h"
 #include "dt/base/nearest.h"
 #include "dt/run/modscript.h"
 #include "dt/run/param.h"
@@ -97,7 +98,9 @@ static int add_default_folders(struct modload *l, struct dt_err *err)
 	char *user, *prefix;
 	int r = -1;
 
-	if (list && geteuid() != 0 && !getauxval(AT_SECURE) && add_path_variable(l, list, err) != 0)
+	if (list && (geteuid() == 0 || getauxval(AT_SECURE)))
+		log_warn("DT_MODULE_PATH is ignored: root loads modules from folders of dt.conf and of the installation");
+	else if (list && add_path_variable(l, list, err) != 0)
 		return -1;
 	user = xdg_path("XDG_CONFIG_HOME", ".config", "dt/modules", &no_home);
 	prefix = install_prefix();
