@@ -365,6 +365,14 @@ const char *inventory_origin(struct inventory *inv, const char *file, int line)
 
 /* ---- lookups ---- */
 
+int inventory_is_empty(struct inventory *inv, bool *empty, struct dt_err *err)
+{
+	*empty = true;
+	for (size_t i = 0; i < inv->hosts.n && *empty; i++)
+		*empty = inv->hosts.v[i]->ad_hoc;
+	return *empty ? store_is_empty(inv, empty, err) : 0;
+}
+
 int inventory_all(struct inventory *inv, struct hostset *out, struct dt_err *err)
 {
 	if (store_all(inv, err) != 0)

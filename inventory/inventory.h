@@ -48,6 +48,9 @@ int inventory_add(struct inventory *inv, const char *spec, struct dt_err *err);
 /* The default store ($XDG_DATA_HOME/dt/inventory.db); a missing one is empty. */
 int inventory_add_default_store(struct inventory *inv, struct dt_err *err);
 
+/* Has no source any host?  Costs nothing that grows with their number. */
+int inventory_is_empty(struct inventory *inv, bool *empty, struct dt_err *err);
+
 /* Lookups; each adds to *out (unsorted, maybe doubled).  0, or -1. */
 int inventory_all(struct inventory *inv, struct hostset *out, struct dt_err *err);
 int inventory_tagged(struct inventory *inv, const char *tag, struct hostset *out, struct dt_err *err);

@@ -128,6 +128,22 @@ int store_tagged(struct inventory *inv, const char *tag, struct hostset *out, st
 		       tag, out, err);
 }
 
+int store_is_empty(struct inventory *inv, bool *empty, struct dt_err *err)
+{
+	struct db_stmt *st;
+	int r;
+
+	*empty = true;
+	if (!inv->db)
+		return 0;
+	if (db_prepare(inv->db, "SELECT 1 FROM host LIMIT 1", &st, err) != 0)
+		return -1;
+	r = db_step(st, err);
+	db_reset(st);
+	*empty = r == 0;
+	return r < 0 ? -1 : 0;
+}
+
 /* ---- all hosts: three statements that run side by side in the order of the ids ---- */
 
 struct cursor {

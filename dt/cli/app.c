@@ -122,13 +122,12 @@ int app_select(struct app *a, const char *selection, struct dt_err *err)
 	a->stdin_taken = opt.stdin_fd < 0 || strstr(selection, "out:");
 	strs_release(&dirs);
 	if (r == 0 && !a->hosts.n) {
-		struct hostset all = { 0 };
+		bool empty;
 
-		r = inventory_all(a->inv, &all, err);
+		r = inventory_is_empty(a->inv, &empty, err);
 		if (r == 0)
 			r = err_set(err, ERR_EMPTY, "no host matches: %s%s", selection,
-				    all.n ? "" : " (the inventory is empty; dt NAME... add fills the store, -D FILE reads a text)");
-		hostset_release(&all);
+				    empty ? " (the inventory is empty; dt NAME add fills the store, -D FILE reads a text)" : "");
 	}
 	return r;
 }
