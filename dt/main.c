@@ -163,12 +163,10 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 			.sudo = x->app->sudo, .stream = o->stream, .interactive = o->interactive,
 		},
 	};
-	int r = sink_start(x->sink, err);
+	int r = app_watch_signals(x->app, err) != 0 ? -1 : sink_start(x->sink, err);
 
 	if (r == 0)
 		r = engine_run(&e, &end, err);
-	if (r == 0 && end.left)
-		_exit(128 + end.signal);
 	if (call_finish(x->call, &late) != 0 && r == 0) {
 		*err = late;
 		r = -1;
@@ -327,6 +325,8 @@ int main(int argc, char **argv)
 	int status;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* a parent that ignores it would hide how our children end */
+	(void)signal(SIGCHLD, SIG_DFL);
 	status = app_init(&app, &err) == 0 ? dispatch(&app, argv, argc, &err) : -1;
 	if (status < 0) {
 		log_err(&err);

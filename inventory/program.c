@@ -70,8 +70,7 @@ int program_output(char *const *argv, struct buf *out, struct dt_err *err)
 			said.len = 0;
 	}
 	if (r == 0) {
-		while (!c.reaped && (waitpid(c.pid, &c.status, 0) == c.pid || errno != EINTR))
-			c.reaped = true;
+		child_wait(&c);
 		warn(argv[0], &said);
 		r = outcome(argv[0], c.status, err);
 	}

@@ -15,7 +15,7 @@
 
 struct evaluation {
 	struct inventory *inv;
-	const struct select_options *opt;
+	struct select_options *opt;
 	const struct select_tree *tree;
 	struct hostset input;		/* of out:, once it was read */
 	bool input_read;
@@ -202,6 +202,7 @@ static int read_input(struct evaluation *ev, const struct node *n, struct buf *t
 {
 	if (ev->opt->stdin_fd < 0)
 		return select_fault(ev->tree->text, n->at, ev->err, "out: reads standard input, which is not to be had here");
+	ev->opt->stdin_read = true;
 	return read_fd(ev->opt->stdin_fd, "standard input", text, ev->err);
 }
 
@@ -390,7 +391,7 @@ static int eval(struct evaluation *ev, const struct node *n, struct set *out)
 	return 0;
 }
 
-int select_hosts(struct inventory *inv, const char *text, const struct select_options *opt,
+int select_hosts(struct inventory *inv, const char *text, struct select_options *opt,
 		 struct hostset *out, struct dt_err *err)
 {
 	struct select_tree tree;
@@ -424,7 +425,7 @@ static bool contains(const struct set *s, const struct host *h)
 	return s->but && !h->ad_hoc;
 }
 
-int select_explain(struct inventory *inv, const char *text, const struct select_options *opt,
+int select_explain(struct inventory *inv, const char *text, struct select_options *opt,
 		   const struct host *h, void (*fn)(void *arg, const char *link, bool matches), void *arg,
 		   struct dt_err *err)
 {

@@ -24,6 +24,7 @@
 struct select_options {
 	const struct strs *selector_dirs;	/* may be NULL */
 	int stdin_fd;				/* what out: reads; -1: refused */
+	bool stdin_read;			/* set where out: has read it */
 };
 
 /*
@@ -32,14 +33,14 @@ struct select_options {
  * under the fault's place, or the failure of a source or external selector.
  * out: and external selectors are read at most once per expression.
  */
-int select_hosts(struct inventory *inv, const char *text, const struct select_options *opt,
+int select_hosts(struct inventory *inv, const char *text, struct select_options *opt,
 		 struct hostset *out, struct dt_err *err);
 
 /*
  * Explains for one host: calls fn for each link of the expression with its
  * text and whether the host matches it.
  */
-int select_explain(struct inventory *inv, const char *text, const struct select_options *opt,
+int select_explain(struct inventory *inv, const char *text, struct select_options *opt,
 		   const struct host *h, void (*fn)(void *arg, const char *link, bool matches), void *arg,
 		   struct dt_err *err);
 

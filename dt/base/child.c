@@ -4,11 +4,45 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+/* For child_kill_all: the groups that run; 0 is a free place. */
+static _Atomic pid_t groups[4096];
+
+static void remember(pid_t pid)
+{
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		pid_t none = 0;
+
+		if (atomic_compare_exchange_strong(&groups[i], &none, pid))
+			return;
+	}
+}
+
+static void forget(pid_t pid)
+{
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		pid_t was = pid;
+
+		if (atomic_compare_exchange_strong(&groups[i], &was, 0))
+			return;
+	}
+}
+
+void child_kill_all(void)
+{
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		pid_t pid = atomic_load(&groups[i]);
+
+		if (pid > 0)
+			(void)kill(-pid, SIGKILL);
+	}
+}
 
 void child_close(int *fd)
 {
@@ -67,6 +101,7 @@ int child_start(struct child *c, char *const *argv, char *const *env, struct dt_
 		c->pid = 0;
 		goto out;
 	}
+	remember(c->pid);
 	for (int i = 0; i < 3; i++) {
 		*ours[i] = pipes[i][i ? 0 : 1];
 		pipes[i][i ? 0 : 1] = -1;
@@ -82,9 +117,20 @@ out:
 
 bool child_ended(struct child *c)
 {
-	if (c->pid > 0 && !c->reaped && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
+	if (c->pid > 0 && !c->reaped && waitpid(c->pid, &c->status, WNOHANG) == c->pid) {
 		c->reaped = true;
+		forget(c->pid);
+	}
 	return c->pid <= 0 || c->reaped;
+}
+
+void child_wait(struct child *c)
+{
+	while (c->pid > 0 && !c->reaped && waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+		;
+	if (c->pid > 0 && !c->reaped)
+		forget(c->pid);
+	c->reaped = true;
 }
 
 void child_end(struct child *c)
@@ -94,8 +140,6 @@ void child_end(struct child *c)
 	child_close(&c->err);
 	if (!child_ended(c)) {
 		(void)kill(-c->pid, SIGKILL);
-		while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
-			;
-		c->reaped = true;
+		child_wait(c);
 	}
 }

@@ -26,7 +26,15 @@ int child_attached(char *const *argv, pid_t *pid, struct dt_err *err);
 void child_close(int *fd);	/* closes one of its ends */
 /* Has it ended?  Never blocks. */
 bool child_ended(struct child *c);
+/* Waits for its end. */
+void child_wait(struct child *c);
 /* Kills its group where it still runs, reaps it, closes all. */
 void child_end(struct child *c);
+
+/*
+ * Kills the groups of all children that run; for a process about to end, from
+ * any thread.  (Those beyond the 4096th are not known.)
+ */
+void child_kill_all(void);
 
 #endif

@@ -3,16 +3,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "dt/base/child.h"
 #include "dt/base/log.h"
 #include "dt/run/pool.h"
 #include "dt/ssh/session.h"
@@ -119,7 +122,7 @@ int app_select(struct app *a, const char *selection, struct dt_err *err)
 
 	if (app_inventory(a, err) == 0 && app_selector_dirs(a, &dirs, err) == 0)
 		r = select_hosts(a->inv, selection, &opt, &a->hosts, err);
-	a->stdin_taken = opt.stdin_fd < 0 || strstr(selection, "out:");
+	a->stdin_taken = opt.stdin_read;
 	strs_release(&dirs);
 	if (r == 0 && !a->hosts.n) {
 		bool empty;
@@ -156,10 +159,37 @@ static struct secret *read_line(int fd)
 	return s;
 }
 
+/* A line typed without echo; a signal ends dt only when the echo is back. */
+static struct secret *read_hidden(int fd)
+{
+	struct termios was, quiet;
+	struct secret *s = NULL;
+	sigset_t all, before;
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .events = POLLIN } };
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC);
+	if (tcgetattr(fd, &was) == 0) {
+		quiet = was;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		(void)tcsetattr(fd, TCSAFLUSH, &quiet);
+		/* the terminal gives whole lines */
+		if (poll(p, 2, -1) > 0 && !p[1].revents)
+			s = read_line(fd);
+		(void)tcsetattr(fd, TCSAFLUSH, &was);
+	} else {
+		s = read_line(fd);
+	}
+	if (p[1].fd >= 0)
+		(void)close(p[1].fd);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return s;
+}
+
 static struct secret *ask(const char *prompt, struct dt_err *err)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	struct termios was, quiet;
 	struct secret *s;
 
 	if (fd < 0) {
@@ -169,15 +199,7 @@ static struct secret *ask(const char *prompt, struct dt_err *err)
 		return s;
 	}
 	(void)dprintf(fd, "%s: ", prompt);
-	if (tcgetattr(fd, &was) == 0) {
-		quiet = was;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(fd, TCSAFLUSH, &quiet);
-		s = read_line(fd);
-		(void)tcsetattr(fd, TCSAFLUSH, &was);
-	} else {
-		s = read_line(fd);
-	}
+	s = read_hidden(fd);
 	(void)dprintf(fd, "\n");
 	(void)close(fd);
 	if (!s)
@@ -204,18 +226,51 @@ bool app_confirm(const struct app *a, const char *question)
 
 /* ---- the plan ---- */
 
-static int catch_signals(struct app *a, struct dt_err *err)
-{
-	sigset_t set;
+/* nohup(1) and scripts that ignore a signal mean it. */
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || (a->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)) < 0 ||
-	    (a->cancel_fd = eventfd(0, EFD_CLOEXEC)) < 0)
+/*
+ * A thread of its own, so that also a dt that cannot write its output stops
+ * what runs on the hosts at the first signal, and leaves at the second.
+ */
+static void watch(void *arg)
+{
+	const struct app *a = arg;
+	uint64_t number;
+	int signo, seen = 0;
+
+	for (;;) {
+		if (sigwait(&a->signals, &signo) != 0)
+			continue;
+		number = (uint64_t)signo;
+		if (seen++) {
+			child_kill_all();
+			_exit(128 + signo);
+		}
+		(void)!write(a->signal_fd, &number, sizeof(number));
+		number = 1;
+		(void)!write(a->cancel_fd, &number, sizeof(number));
+	}
+}
+
+int app_watch_signals(struct app *a, struct dt_err *err)
+{
+	struct sigaction was;
+
+	sigemptyset(&a->signals);
+	for (size_t i = 0; i < ARRAY_LEN(caught); i++)
+		if (sigaction(caught[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaddset(&a->signals, caught[i]);
+	if (sigprocmask(SIG_BLOCK, &a->signals, NULL) != 0 || thread_spawn(watch, a) != 0)
 		return err_sys(err, ERR_FAIL, errno, "signals");
 	return 0;
+}
+
+static int make_events(struct app *a, struct dt_err *err)
+{
+	a->signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	a->cancel_fd = eventfd(0, EFD_CLOEXEC);
+	return a->signal_fd < 0 || a->cancel_fd < 0 ? err_sys(err, ERR_FAIL, errno, "eventfd") : 0;
 }
 
 /* Where $HOME is not the user's own, ssh(1) would read other files than we do. */
@@ -234,16 +289,31 @@ static int find_ssh_config(struct app *a, struct dt_err *err)
 	return a->ssh_config ? 0 : err_nomem(err);
 }
 
+/* Each host takes a few descriptors.  No more than that: some programs close all that there could be. */
+static void raise_limits(void)
+{
+	const rlim_t enough = 65536;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max && files.rlim_cur < enough) {
+		files.rlim_cur = files.rlim_max < enough ? files.rlim_max : enough;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int app_plan(struct app *a, struct dt_err *err)
 {
 	static const char *const transports[] = { "auto", "libssh2", "openssh" };
 	struct options *o = &a->opt;
 
+	raise_limits();
+	if (o->interactive && (o->command_timeout_ms || o->deadline_ms))
+		return err_set(err, ERR_USAGE, "-i leaves a host to the one at the terminal: not with --command-timeout or --deadline");
 	if (o->ask_password && !(a->password = ask("SSH password", err)))
 		return -1;
 	if (o->ask_sudo && !o->interactive && !(a->sudo = ask("sudo password", err)))
 		return -1;
-	if (find_ssh_config(a, err) != 0 || catch_signals(a, err) != 0 || session_global_init(err) != 0)
+	if (find_ssh_config(a, err) != 0 || make_events(a, err) != 0 || session_global_init(err) != 0)
 		return -1;
 	a->env = (struct ssh_env){
 		.cancel_fd = a->cancel_fd, .spawn = thread_spawn, .password = a->password, .ssh_program = "ssh",

@@ -4,6 +4,7 @@
 #ifndef DT_CLI_APP_H
 #define DT_CLI_APP_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "dt/base/err.h"
@@ -26,7 +27,8 @@ struct app {
 	struct ssh_env env;
 	struct secret *password, *sudo;
 	char *ssh_config;		/* what ssh(1) is told where $HOME is another's */
-	int cancel_fd, signal_fd;
+	int cancel_fd, signal_fd;	/* eventfd(2)s: what runs is cancelled; the number of the signal */
+	sigset_t signals;
 	bool stdin_taken;		/* a selector has read it */
 };
 
@@ -42,7 +44,7 @@ int app_selectors(struct app *a, const char *prefix, struct strs *out, struct dt
 int app_selector_dirs(const struct app *a, struct strs *dirs, struct dt_err *err);
 /* Evaluates the selection; ERR_EMPTY where it matches nothing. */
 int app_select(struct app *a, const char *selection, struct dt_err *err);
-/* Asks for passwords (-k, -K), blocks signals, resolves every host's settings. */
+/* Asks for passwords (-k, -K), resolves every host's settings. */
 int app_plan(struct app *a, struct dt_err *err);
 
 /*
@@ -59,6 +61,11 @@ int word_version(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_completion(struct app *a, char *const *args, int n, struct dt_err *err);
 
 /* Writes to stdout, all of it.  0, or -1: ERR_FAIL "stdout: reason". */
+/*
+ * From now on the first SIGINT, SIGTERM or SIGHUP cancels what runs, and the
+ * second ends the process at once.  (Until then they end it.)
+ */
+int app_watch_signals(struct app *a, struct dt_err *err);
 int app_print(const struct buf *text, struct dt_err *err);
 /* Asks on the terminal; true for "y" or "yes", and with --yes.  No terminal: false. */
 bool app_confirm(const struct app *a, const char *question);

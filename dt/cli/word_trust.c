@@ -58,12 +58,7 @@ static int fetch_all(struct trust *t, struct dt_err *err)
 		struct pollfd fds[] = { { pool_fd(pool), POLLIN, 0 }, { interrupted ? -1 : t->app->signal_fd, POLLIN, 0 } };
 
 		(void)poll(fds, 2, -1);
-		if (fds[1].revents && !interrupted) {
-			static const uint64_t one = 1;
-
-			interrupted = true;
-			(void)!write(t->app->cancel_fd, &one, sizeof(one));
-		}
+		interrupted |= fds[1].revents != 0;
 		while (pool_receive(pool))
 			done++;
 	}
@@ -240,7 +235,7 @@ static int run(struct trust *t, struct dt_err *err)
 		return -1;
 	if (t->app->opt.pretend)
 		return pretend(t, err);
-	if (fetch_all(t, err) != 0)
+	if (app_watch_signals(t->app, err) != 0 || fetch_all(t, err) != 0)
 		return -1;
 	if (judge(t) != 0)
 		return err_nomem(err);

@@ -35,7 +35,7 @@ static int explain_selection(struct app *a, const struct host *h, const char *se
 			     struct dt_err *err)
 {
 	struct strs dirs = { 0 };
-	const struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = -1 };
+	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = -1 };
 	struct hostset hosts = { 0 };
 	bool selected = false;
 	int r = app_selector_dirs(a, &dirs, err);

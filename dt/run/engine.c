@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "dt/base/util.h"
@@ -154,15 +153,11 @@ static void deliver(struct run *r, struct event *v)
 
 static void on_signal(struct run *r)
 {
-	struct signalfd_siginfo info;
+	uint64_t number;
 
-	if (read(r->e->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+	if (read(r->e->signal_fd, &number, sizeof(number)) != (ssize_t)sizeof(number) || r->end->signal)
 		return;
-	if (r->end->signal) {
-		r->end->left = true;
-		return;
-	}
-	r->end->signal = (int)info.ssi_signo;
+	r->end->signal = (int)number;
 	cancel(r, "interrupted before it began");
 }
 
@@ -170,14 +165,14 @@ static void loop(struct run *r)
 {
 	int64_t deadline = r->e->env.deadline;
 
-	while (r->done < r->e->hosts && !r->end->left) {
+	while (r->done < r->e->hosts) {
 		struct pollfd fds[] = { { pool_fd(r->pool), POLLIN, 0 }, { r->e->signal_fd, POLLIN, 0 } };
 		int n = poll(fds, 2, r->cancelled || r->late ? -1 : deadline_poll_ms(deadline));
 		struct event *v;
 
 		if (n > 0 && fds[1].revents)
 			on_signal(r);
-		while (!r->end->left && (v = (struct event *)pool_receive(r->pool)) != NULL) {
+		while ((v = (struct event *)pool_receive(r->pool)) != NULL) {
 			deliver(r, v);
 			/* a flood of events must not hide a signal */
 			if (r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
@@ -219,8 +214,6 @@ int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
 		}
 	}
 	loop(&r);
-	if (end->left)
-		return 0;
 	ret = r.failed ? -1 : 0;
 out:
 	pool_free(r.pool);

@@ -15,7 +15,7 @@ struct engine {
 	size_t hosts;
 	size_t coproc;			/* hosts at a time */
 	int cancel_fd;			/* the eventfd behind env.ssh->cancel_fd; written once on cancel */
-	int signal_fd;			/* a signalfd(2): the first signal cancels, the second leaves; or -1 */
+	int signal_fd;			/* an eventfd(2): the number of a signal that came, and cancels; or -1 */
 	/* Output as it arrives, with env.stream.  -1 cancels the run (*err is kept). */
 	int (*on_output)(void *arg, size_t index, int stream, const char *data, size_t len, struct dt_err *err);
 	/* The end of a host, exactly once each; the result is released after it. */
@@ -26,11 +26,10 @@ struct engine {
 
 struct engine_end {
 	int signal;	/* that cancelled the run, or 0 */
-	bool left;	/* a second one came: threads still run, the caller must end the process */
 };
 
 /*
- * Runs the call on all hosts.  0: each host had its on_end (or end->left);
+ * Runs the call on all hosts.  0: each host had its on_end;
  * -1: it could not start, or a callback failed (the others were cancelled
  * and are not reported).
  */

@@ -204,13 +204,16 @@ static int choose_keys(struct draft *d)
 
 static int fill(struct draft *d);
 
-static void hop_free(struct hop *h)
+/* False: a thread still uses it. */
+static bool hop_free(struct hop *h)
 {
-	if (h) {
-		jump_free(h->target.pump);
-		free(h->spec);
-		free(h);
-	}
+	if (!h)
+		return true;
+	if (!jump_free(h->target.pump))
+		return false;
+	free(h->spec);
+	free(h);
+	return true;
 }
 
 /* "[user@]host[:port]"; parts are cut out of text. */
@@ -294,7 +297,7 @@ static const struct target *get_hop(struct draft *from, const char *spec, const 
 	return &h->target;
 fail:
 	free(text);
-	hop_free(h);
+	(void)hop_free(h);
 	return NULL;
 }
 
@@ -401,11 +404,13 @@ void plan_free(struct plan *p)
 {
 	if (!p)
 		return;
+	/* a thread that hangs on a jump host keeps all of it, for what is left of the process */
 	while (p->hops) {
 		struct hop *h = p->hops;
 
 		p->hops = h->next;
-		hop_free(h);
+		if (!hop_free(h))
+			return;
 	}
 	plan_sets_free(p->sets);
 	ssh_config_free(p->config);

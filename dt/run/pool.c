@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -65,15 +66,20 @@ static void *work(void *arg)
 static int start(pthread_t *thread, void *(*fn)(void *), void *arg, bool detached)
 {
 	pthread_attr_t attr;
+	sigset_t all, was;
 	int r = pthread_attr_init(&attr);
 
 	if (r)
 		return r;
+	/* signals are for the thread that waits for them */
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &was);
 	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
 	if (detached)
 		(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	r = pthread_create(thread, &attr, fn, arg);
 	(void)pthread_attr_destroy(&attr);
+	(void)pthread_sigmask(SIG_SETMASK, &was, NULL);
 	return r;
 }
 

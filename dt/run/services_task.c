@@ -128,6 +128,10 @@ static int exec_interactive(struct dt_task *t, const struct dt_exec *e, struct d
 	struct session_exit got;
 	struct dt_err err = DT_ERR_INIT;
 
+	if (e->in_len) {
+		(void)err_set(&err, ERR_LOCAL, "-i leaves standard input to the terminal, and this needs it");
+		return task_error(t, &err);
+	}
 	if (e->flags & DT_EXEC_SUDO)
 		command = services.quote(t, argv, ARRAY_LEN(argv));
 	if (!command)

@@ -17,6 +17,8 @@
 /* A request that waits this long for a lane starts another. */
 #define PICK_MS 1000
 #define LINK_QUEUE (256 * 1024)
+/* Threads of one jump host, with those that wait for hosts which do not answer. */
+#define LANES_MAX 64
 #define STOP_MS 3000
 
 /*
@@ -37,6 +39,7 @@ struct link {
 	LIBSSH2_CHANNEL *channel;	/* NULL while it is being opened */
 	struct buf to_host, to_worker;
 	bool worker_eof, host_eof, eof_sent;
+	bool closing;			/* only the host's close is still to come */
 	struct link *next;
 };
 
@@ -46,7 +49,9 @@ struct jump {
 	int requests[2];	/* the pipe of struct request * */
 	int stop[2];		/* its read end becomes readable (end of file) at jump_free */
 	int gone[2];		/* a byte for each lane that has ended */
-	_Atomic int lanes, started;
+	_Atomic int lanes;	/* threads */
+	_Atomic int started;	/* lanes that can take requests, or will */
+	_Atomic bool ever;	/* one has been logged in */
 };
 
 struct lane {
@@ -56,6 +61,7 @@ struct lane {
 	struct dt_err failed;	/* why there is no session */
 	struct link *links;	/* the first may be opening */
 	bool opening;
+	bool stuck;		/* what is being opened has no worker any more: not counted in started */
 	bool stopped;
 };
 
@@ -91,6 +97,11 @@ static void take_request(struct lane *l, struct request *r)
 {
 	struct link *k;
 
+	/* nobody waits for it any more */
+	if (atomic_load(&r->refs) == 1) {
+		request_drop(r);
+		return;
+	}
 	atomic_store(&r->taken, true);
 	if (!l->s || !(k = calloc(1, sizeof(*k)))) {
 		answer_error(r, &l->failed);
@@ -105,6 +116,25 @@ static void take_request(struct lane *l, struct request *r)
 	l->opening = true;
 }
 
+/* libssh2 cannot give up an opening: so while its host is silent, another lane serves the rest. */
+static void look_for_worker(struct lane *l, const struct link *k)
+{
+	char c;
+
+	if (l->stuck || recv(k->req->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+		return;
+	l->stuck = true;
+	atomic_fetch_sub(&l->j->started, 1);
+}
+
+static void opened(struct lane *l)
+{
+	l->opening = false;
+	if (l->stuck)
+		atomic_fetch_add(&l->j->started, 1);
+	l->stuck = false;
+}
+
 /* Goes on opening the first link.  True when something changed. */
 static bool open_step(struct lane *l)
 {
@@ -114,18 +144,20 @@ static bool open_step(struct lane *l)
 	k->channel = libssh2_channel_direct_tcpip_ex(lib->session, k->req->host, k->req->port, "127.0.0.1", 0);
 	if (k->channel) {
 		(void)send(k->req->fd, "O", 1, MSG_NOSIGNAL);
-		l->opening = false;
+		opened(l);
 		return true;
 	}
-	if (libssh2_session_last_errno(lib->session) == LIBSSH2_ERROR_EAGAIN)
+	if (libssh2_session_last_errno(lib->session) == LIBSSH2_ERROR_EAGAIN) {
+		look_for_worker(l, k);
 		return false;
+	}
 	struct dt_err e = DT_ERR_INIT;
 
 	(void)lib_error(l->s, ERR_CONNECT, "jump host", &e);
 	answer_error(k->req, &e);
 	l->links = k->next;
 	link_free(k);
-	l->opening = false;
+	opened(l);
 	return true;
 }
 
@@ -209,12 +241,18 @@ static bool links_step(struct lane *l)
 			at = &k->next;
 			continue;
 		}
-		a = to_host_step(l, k);
-		b = a < 0 ? -1 : to_worker_step(k);
+		a = k->closing ? 0 : to_host_step(l, k);
+		b = k->closing || a < 0 ? -1 : to_worker_step(k);
 		moved |= a > 0 || b > 0;
 		if (b < 0 || (k->host_eof && !k->to_worker.len) || (k->worker_eof && !k->to_host.len && k->eof_sent)) {
-			/* the session's end closes it for good; an EAGAIN here must not hold up the others */
-			(void)libssh2_channel_free(k->channel);
+			if (!k->closing)
+				(void)shutdown(k->req->fd, SHUT_RDWR);
+			k->closing = true;
+			/* the host's close may take its time: the others go on */
+			if (libssh2_channel_free(k->channel) == LIBSSH2_ERROR_EAGAIN) {
+				at = &k->next;
+				continue;
+			}
 			*at = k->next;
 			link_free(k);
 			moved = true;
@@ -235,7 +273,7 @@ static size_t count_links(const struct lane *l)
 }
 
 /* Waits for the jump host, a worker, a request or the end.  False: memory ran out. */
-static bool lane_wait(struct lane *l)
+static bool lane_wait(struct lane *l, int timeout_ms)
 {
 	struct lib *lib = l->s ? l->s->state : NULL;
 	size_t n = 3 + count_links(l), i = 3;
@@ -243,21 +281,29 @@ static bool lane_wait(struct lane *l)
 
 	if (!p)
 		return false;
+	/* each channel has a window of libssh2's default, 2 MB */
+	if (lib)
+		lib->wire.memory_max = WIRE_MEMORY + n * (3UL << 20);
 	p[0] = (struct pollfd){ l->j->stop[0], POLLIN, 0 };
 	p[1] = (struct pollfd){ l->opening ? -1 : l->j->requests[0], POLLIN, 0 };
 	p[2] = (struct pollfd){ lib ? lib->wire.fd : -1, POLLIN, 0 };
 	if (lib && lib->wire.queue.len)
 		p[2].events |= POLLOUT;
 	for (struct link *k = l->links; k; k = k->next, i++) {
-		p[i] = (struct pollfd){ k->channel ? k->req->fd : -1, 0, 0 };
-		if (!k->worker_eof && k->to_host.len < LINK_QUEUE / 2)
-			p[i].events |= POLLIN;
-		if (k->to_worker.len)
-			p[i].events |= POLLOUT;
+		p[i] = (struct pollfd){ k->req->fd, 0, 0 };
+		if (!k->channel) {
+			/* is its worker gone? */
+			p[i].events = l->stuck || !l->opening ? 0 : POLLRDHUP;
+		} else if (!k->closing) {
+			if (!k->worker_eof && k->to_host.len < LINK_QUEUE / 2)
+				p[i].events |= POLLIN;
+			if (k->to_worker.len)
+				p[i].events |= POLLOUT;
+		}
 		if (!p[i].events)
 			p[i].fd = -1;
 	}
-	if (poll(p, n, -1) > 0) {
+	if (poll(p, n, timeout_ms) > 0) {
 		struct request *r;
 
 		if (p[0].revents)
@@ -285,13 +331,14 @@ static void pump_guarded(void *arg)
 			moved |= links_step(l);
 			wire_flush(&lib->wire);
 			moved |= lib->wire.received != received;
-			if (moved)
-				continue;
-			if (lib->wire.eof || lib->wire.error)
+			if (!moved && (lib->wire.eof || lib->wire.error))
 				return;
-		}
-		if (!lane_wait(l))
+			/* the end, and new requests, are seen also while bytes come */
+			if (!lane_wait(l, moved ? 0 : -1))
+				return;
+		} else if (!lane_wait(l, -1)) {
 			return;
+		}
 	}
 }
 
@@ -308,6 +355,14 @@ static void drop_links(struct lane *l)
 	l->opening = false;
 }
 
+static void answer_waiting(struct lane *l)
+{
+	struct request *r;
+
+	while (read(l->j->requests[0], &r, sizeof(r)) == (ssize_t)sizeof(r))
+		take_request(l, r);
+}
+
 static void lane_main(void *arg)
 {
 	struct lane *l = arg;
@@ -322,7 +377,13 @@ static void lane_main(void *arg)
 	}
 	if (!l->s)
 		err_prefix(&l->failed, "jump host %s", j->t->name);
-	if (!l->stopped && !guard_call(pump_guarded, l)) {
+	else
+		atomic_store(&j->ever, true);
+	if (!l->s && (atomic_load(&j->ever) || atomic_load(&j->started) > 1)) {
+		/* others carry on (sshd may have refused one login too many); without them, who waits now hears it */
+		if (atomic_load(&j->started) == 1)
+			answer_waiting(l);
+	} else if (!l->stopped && !guard_call(pump_guarded, l)) {
 		struct lib *lib = l->s->state;
 
 		guard_abandon(lib->session);
@@ -333,8 +394,9 @@ static void lane_main(void *arg)
 		(void)err_set(&l->failed, ERR_CONNECT, "jump host %s: the connection to it was lost", j->t->name);
 	drop_links(l);
 	session_close(l->s);
+	if (!l->stuck)
+		atomic_fetch_sub(&j->started, 1);
 	free(l);
-	atomic_fetch_sub(&j->started, 1);
 	(void)!write(j->gone[1], "x", 1);
 }
 
@@ -342,7 +404,7 @@ static void start_lane(struct jump *j)
 {
 	struct lane *l;
 
-	if (atomic_fetch_add(&j->started, 1) >= JUMP_LANES) {
+	if (atomic_fetch_add(&j->started, 1) >= JUMP_LANES || atomic_load(&j->lanes) >= LANES_MAX) {
 		atomic_fetch_sub(&j->started, 1);
 		return;
 	}
@@ -370,22 +432,23 @@ struct jump *jump_new(const struct ssh_env *env, const struct target *t, struct 
 		j->requests[i] = j->stop[i] = j->gone[i] = -1;
 	j->env = env;
 	j->t = t;
-	if (pipe2(j->requests, O_CLOEXEC) != 0 || pipe2(j->stop, O_CLOEXEC) != 0 || pipe2(j->gone, O_CLOEXEC) != 0) {
+	/* several lanes wait for the same requests: only one gets each */
+	if (pipe2(j->requests, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(j->stop, O_CLOEXEC) != 0 || pipe2(j->gone, O_CLOEXEC) != 0) {
 		(void)err_sys(err, ERR_FAIL, errno, "jump host %s", t->name);
-		jump_free(j);
+		(void)jump_free(j);
 		return NULL;
 	}
-	/* several lanes wait for the same requests: only one gets each */
-	(void)fcntl(j->requests[0], F_SETFL, O_NONBLOCK);
+	/* as many pointers as hosts can wait at a time */
+	(void)fcntl(j->requests[1], F_SETPIPE_SZ, 1 << 20);
 	return j;
 }
 
-void jump_free(struct jump *j)
+bool jump_free(struct jump *j)
 {
 	struct request *r;
 
 	if (!j)
-		return;
+		return true;
 	if (j->stop[1] >= 0) {
 		(void)close(j->stop[1]);
 		j->stop[1] = -1;
@@ -395,7 +458,7 @@ void jump_free(struct jump *j)
 		char c;
 
 		if (poll(&p, 1, STOP_MS) <= 0 || read(j->gone[0], &c, 1) != 1)
-			return; /* a lane hangs: it keeps what it uses */
+			return false;
 	}
 	if (j->requests[0] >= 0)
 		while (read(j->requests[0], &r, sizeof(r)) == (ssize_t)sizeof(r))
@@ -409,6 +472,7 @@ void jump_free(struct jump *j)
 			(void)close(j->gone[i]);
 	}
 	free(j);
+	return true;
 }
 
 /* Reads the lane's answer.  0: connected. */

@@ -19,8 +19,11 @@ struct jump;
 
 /* For the host that t describes; env and t must outlive it.  NULL: no memory or descriptors (*err). */
 struct jump *jump_new(const struct ssh_env *env, const struct target *t, struct dt_err *err);
-/* Ends all lanes (their sessions fail), waits for their threads. */
-void jump_free(struct jump *j);
+/*
+ * Ends all lanes (their sessions fail), waits for their threads.  False: one
+ * hangs; then j, env and t are left to it.
+ */
+bool jump_free(struct jump *j);
 
 /*
  * A connection from the jump host to host:port: a non-blocking descriptor,

@@ -89,7 +89,7 @@ static int handshake(struct session *s, bool search_hashed, int64_t deadline, st
 	struct lib *l = s->state;
 	int rc;
 
-	l->session = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
+	l->session = libssh2_session_init_ex(wire_alloc, wire_free, wire_realloc, &l->wire);
 	if (!l->session)
 		return err_nomem(err);
 	wire_attach(&l->wire, l->session);
@@ -179,6 +179,7 @@ static int lib_open(struct session *s, int64_t deadline, struct dt_err *err)
 			call.result = -1;
 			r = lib_guarded(s, ERR_CONNECT, login_guarded, &call, &call.result, err);
 		}
+		s->login_deadline = call.deadline;
 		if (r == 0)
 			return 0;
 		session_give_turn(s);

@@ -37,9 +37,10 @@ static int open_channel(struct run_call *c)
 	while (!(c->channel = libssh2_channel_open_ex(l->session, "session", 7, WINDOW, PACKET, NULL, 0))) {
 		if (libssh2_session_last_errno(l->session) != LIBSSH2_ERROR_EAGAIN)
 			return lib_error(s, ERR_CONNECT, "channel", c->err);
-		if (lib_again(s, c->deadline, ERR_CONNECT, "channel", c->err) != 0)
+		if (lib_again(s, deadline_min(c->deadline, s->login_deadline), ERR_CONNECT, "channel", c->err) != 0)
 			return -1;
 	}
+	s->login_deadline = 0;
 	session_give_turn(s);
 	while ((rc = libssh2_channel_process_startup(c->channel, "exec", 4, c->command,
 						     (unsigned)strlen(c->command))) == LIBSSH2_ERROR_EAGAIN) {

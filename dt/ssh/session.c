@@ -155,7 +155,7 @@ static bool end_command(struct session *s, const char *marker, const struct sess
 {
 	struct dt_err err = DT_ERR_INIT;
 	struct buf command, answer;
-	struct raw_end end;
+	struct raw_end end = { .status = -1 };
 	struct session_exec kill = {
 		.output = collect, .arg = &answer, .deadline = now_ms() + KILL_MS, .become = req->become,
 	};

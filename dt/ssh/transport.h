@@ -41,6 +41,7 @@ struct session {
 	const struct session_hooks *hooks;
 	char address[64];
 	char because[480];	/* why this transport was taken, or "" */
+	int64_t login_deadline;		/* of the first channel too, 0 once that is open */
 	bool has_turn;		/* before_connect was called, after_login not yet */
 	void *state;		/* of the transport */
 };

@@ -1,19 +1,58 @@
 #include "dt/ssh/wire.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define QUEUE_HIGH 65536
 #define QUEUE_MAX (4 << 20)
+#define BURST 262144
 
 void wire_init(struct wire *w, int fd)
 {
 	memset(w, 0, sizeof(*w));
 	w->fd = fd;
+	w->memory_max = WIRE_MEMORY;
 	buf_init(&w->queue, QUEUE_MAX);
+}
+
+/* Memory that libssh2 frees may come from elsewhere (a signature): so the count is only nearly exact. */
+static void account(struct wire *w, size_t add, size_t take)
+{
+	w->memory += add;
+	w->memory -= take < w->memory ? take : w->memory;
+}
+
+void *wire_alloc(size_t n, void **abstract)
+{
+	struct wire *w = *abstract;
+	void *p = n <= w->memory_max && w->memory <= w->memory_max - n ? malloc(n) : NULL;
+
+	if (p)
+		account(w, malloc_usable_size(p), 0);
+	return p;
+}
+
+void *wire_realloc(void *old, size_t n, void **abstract)
+{
+	struct wire *w = *abstract;
+	size_t was = old ? malloc_usable_size(old) : 0;
+	void *p = n <= w->memory_max && w->memory <= w->memory_max - n ? realloc(old, n) : NULL;
+
+	if (p)
+		account(w, malloc_usable_size(p), was);
+	return p;
+}
+
+void wire_free(void *p, void **abstract)
+{
+	if (p)
+		account(*abstract, 0, malloc_usable_size(p));
+	free(p);
 }
 
 void wire_release(struct wire *w)
@@ -85,11 +124,17 @@ static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, v
 		return -EPIPE;
 	if (w->eof || w->error)
 		return -EAGAIN;
+	/* libssh2 reads on while there is something: now and then its caller must look at the time */
+	if (w->burst >= BURST) {
+		w->burst = 0;
+		return -EAGAIN;
+	}
 	do
 		n = recv(fd, data, len, 0);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		w->received += (uint64_t)n;
+		w->burst += (size_t)n;
 		return n;
 	}
 	if (n == 0)
@@ -119,6 +164,7 @@ int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline)
 	int r;
 
 	wire_flush(w);
+	w->burst = 0;
 	if (w->eof || w->error)
 		return -2;
 	if (w->queue.len)

@@ -19,6 +19,9 @@
 struct wire {
 	int fd;
 	struct buf queue;	/* sent by libssh2, not yet taken by the socket */
+	size_t burst;		/* bytes received since libssh2 was last told to wait */
+	size_t memory;		/* of the session, in bytes */
+	size_t memory_max;	/* a host that sends what nobody asked for fills no more */
 	bool eof;		/* the peer has closed its side */
 	int error;		/* errno of a failed send or receive, else 0 */
 	bool dead;		/* tear-down: every call fails at once */
@@ -31,7 +34,14 @@ struct wire {
 	uint64_t received;
 };
 
+/* What a session with one command may take: 60 KB, two windows, and room. */
+#define WIRE_MEMORY (8UL << 20)
+
 void wire_init(struct wire *w, int fd);
+/* For libssh2_session_init_ex, whose abstract is the wire. */
+void *wire_alloc(size_t n, void **abstract);
+void *wire_realloc(void *p, size_t n, void **abstract);
+void wire_free(void *p, void **abstract);
 /* Closes the descriptor, drops what is queued. */
 void wire_release(struct wire *w);
 /* Installs the callbacks; session's abstract must be the wire. */
