@@ -321,7 +321,7 @@ static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *e
 int main(int argc, char **argv)
 {
 	struct dt_err err = DT_ERR_INIT;
-	struct app app;
+	static struct app app; /* static: the thread that watches signals outlives main */
 	int status;
 
 	(void)signal(SIGPIPE, SIG_IGN);

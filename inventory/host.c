@@ -15,6 +15,13 @@ static bool alnum(unsigned char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* What moves text about (ISO 6429, Unicode's bidirectional and other format characters) is one too. */
+static bool is_control(unsigned cp)
+{
+	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x200b && cp < 0x2010) ||
+	       (cp >= 0x2028 && cp < 0x202f) || (cp >= 0x2060 && cp < 0x2070) || cp == 0x61c || cp == 0xfeff;
+}
+
 /* Letters and digits of ASCII, those of others, and the punctuation allowed. */
 static const char *word_fault(const char *s, size_t max, const char *punctuation)
 {
@@ -30,8 +37,8 @@ static const char *word_fault(const char *s, size_t max, const char *punctuation
 		unsigned cp = 0;
 		size_t n = utf8_char(s, len, &cp);
 
-		/* from U+00C0 on are letters; what moves text about is not */
-		if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x2000 && cp < 0x2070) || cp == 0x61c || cp == 0xfeff)
+		/* from U+00C0 on are letters, but for general punctuation */
+		if (is_control(cp) || (cp >= 0x2000 && cp < 0x2070))
 			return "holds a control character";
 		if (cp < 0xc0 && !alnum((unsigned char)cp) && (cp >= 0x80 || !strchr(punctuation, (int)cp)))
 			return "holds a character that is not allowed";
@@ -85,6 +92,11 @@ const char *tag_fault(const char *tag)
 	if (*tag == '-' || *tag == '+')
 		return "begins with '-' or '+'";
 	return word_fault(tag, NAME_MAX_BYTES, "_-./@");
+}
+
+const char *domain_fault(const char *domain)
+{
+	return word_fault(domain, NAME_MAX_BYTES, ".-_");
 }
 
 /* "[user@]host[:port]", which is cut; an IPv6 address that has a port stands in brackets. */
@@ -157,7 +169,9 @@ static const char *known_value_fault(const char *key, const char *value)
 		return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "is neither yes nor no";
 	if (strcmp(key, "connect_timeout") == 0)
 		return parse_time_ms(value, &ms) == 0 && ms > 0 ? NULL : "is no time (500ms, 10s, 2m)";
-	if (strcmp(key, "identity") == 0 || strcmp(key, "hostkey_alias") == 0 || strcmp(key, "known_hosts") == 0)
+	if (strcmp(key, "hostkey_alias") == 0)
+		return word_fault(value, NAME_MAX_BYTES, ".-_:%[]") || *value == '-' ? "is no host name" : NULL;
+	if (strcmp(key, "identity") == 0 || strcmp(key, "known_hosts") == 0)
 		return *value == '-' ? "begins with '-'" : NULL;
 	return NULL;
 }
@@ -175,7 +189,8 @@ const char *attr_key_fault(const char *key)
 const char *attr_fault(const char *key, const char *value)
 {
 	const char *fault = attr_key_fault(key);
-	size_t n = strlen(value);
+	size_t n = strlen(value), one;
+	unsigned cp;
 
 	if (fault)
 		return fault;
@@ -183,9 +198,11 @@ const char *attr_fault(const char *key, const char *value)
 		return "is too long";
 	if (!utf8_valid(value, n))
 		return "is not UTF-8";
-	for (const char *p = value; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '"')
+	for (const char *p = value; *p; p += one) {
+		one = utf8_char(p, n - (size_t)(p - value), &cp);
+		if (is_control(cp) || cp == '"')
 			return "holds a control character or a quote";
+	}
 	return known_value_fault(key, value);
 }
 

@@ -32,6 +32,8 @@ const char *host_name_fault(const char *name);
 const char *user_name_fault(const char *name);
 /* A tag: letters, digits, '_', '-', '.', '/', '@'; no leading '-' or '+'. */
 const char *tag_fault(const char *tag);
+/* A domain suffix: letters, digits, '_', '-', '.'. */
+const char *domain_fault(const char *domain);
 /*
  * An attribute.  Keys are [A-Za-z_][A-Za-z0-9_-]*; values have no control
  * byte and no '"'.  Keys that dt itself reads (address port user via identity

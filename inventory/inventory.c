@@ -315,9 +315,12 @@ memory:
 int inventory_put_setting(struct inventory *inv, enum scope scope, const char *name, const char *key,
 			  const char *value, const char *origin, struct dt_err *err)
 {
-	const char *fault = attr_fault(key, value);
+	const char *fault = scope == SCOPE_TAG ? tag_fault(name) : scope == SCOPE_DOMAIN ? domain_fault(name) : NULL;
 	struct setting *s;
 
+	if (fault)
+		return err_set(err, ERR_USAGE, "the %s \"%.200s\" %s", scope == SCOPE_TAG ? "tag" : "domain", name, fault);
+	fault = attr_fault(key, value);
 	if (fault)
 		return err_set(err, ERR_USAGE, "%.100s = %.200s %s", key, value, fault);
 	for (size_t i = 0; i < inv->setting_count; i++) {

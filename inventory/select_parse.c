@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "dt/base/nearest.h"
+#include "dt/base/path.h"
 #include "inventory/select_tree.h"
 
 struct parser {
@@ -290,6 +291,10 @@ static struct node *parse_link(struct parser *ps)
 		n->program = find_program(ps, start, name);
 		if (!n->program) {
 			(void)unknown(ps, start, name);
+			return NULL;
+		}
+		if (path_check(n->program, ps->err) != 0) {
+			ps->err->code = ERR_USAGE;
 			return NULL;
 		}
 	}

@@ -26,7 +26,8 @@ static void put(const char *head, const char *text, bool lines)
 
 	buf_init(&out, 65536);
 	(void)buf_adds(&out, head);
-	while (lines && (nl = strchr(text, '\n')) != NULL) {
+	/* a line of ours below begins with spaces (a caret, a hint); any other newline came with somebody's text */
+	while (lines && (nl = strstr(text, "\n  ")) != NULL) {
 		(void)escape(&out, text, (size_t)(nl - text));
 		(void)buf_addc(&out, '\n');
 		text = nl + 1;

@@ -225,12 +225,29 @@ int read_fd(int fd, const char *name, struct buf *b, struct dt_err *err)
 	}
 }
 
-int read_file(const char *path, struct buf *b, struct dt_err *err)
+int open_file(const char *path, struct dt_err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
 
 	if (fd < 0)
 		return err_sys(err, ERR_USAGE, errno, "%s", path);
+	/* what <(command) gives is a pipe that is open already; a FIFO by name might wait for ever */
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && !str_starts(path, "/dev/fd/") &&
+	    !str_starts(path, "/proc/self/fd/")) {
+		(void)close(fd);
+		return err_set(err, ERR_USAGE, "%s: a named pipe, not a file", path);
+	}
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	return fd;
+}
+
+int read_file(const char *path, struct buf *b, struct dt_err *err)
+{
+	int fd = open_file(path, err), r;
+
+	if (fd < 0)
+		return -1;
 	r = read_fd(fd, path, b, err);
 	(void)close(fd);
 	return r;

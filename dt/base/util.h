@@ -52,6 +52,8 @@ bool str_ends(const char *s, const char *suffix);
  * added to b.  0, or -1 with ERR_USAGE "PATH: reason".
  */
 int read_file(const char *path, struct buf *b, struct dt_err *err);
+/* Opens one to read; a named pipe, which might never be written, is refused.  A descriptor, or -1. */
+int open_file(const char *path, struct dt_err *err);
 int read_fd(int fd, const char *name, struct buf *b, struct dt_err *err);
 
 /*

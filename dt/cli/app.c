@@ -41,10 +41,7 @@ void app_release(struct app *a)
 	secret_free(a->password);
 	secret_free(a->sudo);
 	free(a->ssh_config);
-	if (a->cancel_fd >= 0)
-		(void)close(a->cancel_fd);
-	if (a->signal_fd >= 0)
-		(void)close(a->signal_fd);
+	/* cancel_fd and signal_fd stay: the thread that watches signals lives as long as the process */
 }
 
 int app_inventory(struct app *a, struct dt_err *err)

@@ -14,6 +14,7 @@
 #include "dt/base/escape.h"
 #include "dt/base/log.h"
 #include "dt/base/nearest.h"
+#include "dt/base/path.h"
 #include "dt/run/modscript.h"
 #include "dt/run/param.h"
 
@@ -163,71 +164,6 @@ void modload_free(struct modload *l)
 	free(l);
 }
 
-/* --- who may have put them there --- */
-
-/* One component of a resolved path: NULL, or why it cannot be trusted. */
-static const char *component_fault(const char *path, bool last)
-{
-	struct stat st;
-
-	if (lstat(path, &st) != 0)
-		return "cannot be looked at";
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return "belongs to another user";
-	if (last && !S_ISREG(st.st_mode))
-		return "is no regular file";
-	if (!last && !S_ISDIR(st.st_mode))
-		return "is no folder";
-	/* In a sticky folder of root, others cannot replace what is not theirs. */
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) && (last || st.st_uid != 0 || !(st.st_mode & S_ISVTX)))
-		return "may be written by others";
-	return NULL;
-}
-
-const char *path_fault(const char *path, struct strs *culprit)
-{
-	char *real = realpath(path, NULL), *p;
-	const char *fault = NULL;
-
-	if (!real) {
-		(void)strs_add(culprit, path);
-		return "cannot be looked at";
-	}
-	fault = component_fault("/", false);
-	if (fault) {
-		(void)strs_add(culprit, "/");
-		goto out;
-	}
-	for (p = strchr(real + 1, '/');; p = strchr(p + 1, '/')) {
-		if (p)
-			*p = '\0';
-		fault = component_fault(real, !p);
-		if (fault) {
-			(void)strs_add(culprit, real);
-			goto out;
-		}
-		if (!p)
-			break;
-		*p = '/';
-	}
-out:
-	free(real);
-	return fault;
-}
-
-static int check_path(const char *path, struct dt_err *err)
-{
-	struct strs culprit = { 0 };
-	const char *fault = path_fault(path, &culprit);
-
-	if (fault && culprit.n && strcmp(culprit.v[0], path) != 0)
-		(void)err_set(err, ERR_MODULE, "%s: not safe: %s %s", path, culprit.v[0], fault);
-	else if (fault)
-		(void)err_set(err, ERR_MODULE, "%s: not safe: it %s", path, fault);
-	strs_release(&culprit);
-	return fault ? -1 : 0;
-}
-
 /* --- one of them --- */
 
 static bool name_ok(const char *name)
@@ -293,7 +229,6 @@ static int check_module(const struct loaded *m, struct dt_err *err)
 	return 0;
 }
 
-/* path is resolved first: what was checked is what is loaded. */
 static struct loaded *load(const char *name, const char *path, bool script, struct dt_err *err)
 {
 	struct loaded *m = calloc(1, sizeof(*m) + strlen(name) + 1);
@@ -303,13 +238,13 @@ static struct loaded *load(const char *name, const char *path, bool script, stru
 		return NULL;
 	}
 	memcpy(m->name, name, strlen(name) + 1);
+	if (path_check(path, err) != 0)
+		goto fail;
 	m->pub.path = realpath(path, NULL);
 	if (!m->pub.path) {
 		(void)err_sys(err, ERR_MODULE, errno, "%s", path);
 		goto fail;
 	}
-	if (check_path(m->pub.path, err) != 0)
-		goto fail;
 	m->pub.mod = script ? load_script(m, err) : load_object(m, err);
 	if (!m->pub.mod)
 		goto fail;

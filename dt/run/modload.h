@@ -70,7 +70,4 @@ const struct module *modload_get(struct modload *l, const char *name, struct dt_
 int modload_list(struct modload *l, void (*fn)(void *arg, const char *name, const struct module *m,
 					       const struct dt_err *err), void *arg, struct dt_err *err);
 
-/* Static text: NULL where path and all above it are safe, else why not; *culprit gets the path at fault. */
-const char *path_fault(const char *path, struct strs *culprit);
-
 #endif

@@ -283,7 +283,6 @@ static const struct target *get_hop(struct draft *from, const char *spec, const 
 	d.host = host;
 	d.t = &h->target;
 	h->target.via = via;
-	h->target.told.via = via;
 	r = fill(&d);
 	if (r != 0)
 		goto fail;
@@ -312,8 +311,10 @@ static int choose_jumps(struct draft *d)
 	if (via)
 		return 0; /* the chain itself says so */
 	v = choose(d, "via", d->jump_host ? NULL : d->p->opt->jump, &d->ssh.proxyjump, NULL, &dt);
-	if (!v || !*v || strcmp(v, "none") == 0 || strcmp(v, d->host->pub.name) == 0)
+	if (!v || !*v || strcmp(v, "none") == 0 || strcmp(v, d->host->pub.name) == 0) {
+		d->t->told.direct = dt && v;
 		return 0;
+	}
 	for (const char *s = v; *s;) {
 		size_t n = strcspn(s, ",");
 
@@ -330,7 +331,6 @@ static int choose_jumps(struct draft *d)
 	}
 	d->t->via = via;
 	d->t->jump = via ? via->pump : NULL;
-	d->t->told.via = dt ? via : NULL;
 	r = 0;
 out:
 	strs_release(&chain);

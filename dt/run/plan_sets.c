@@ -226,6 +226,17 @@ static int add_path(struct strs *l, const char *file)
 	return r;
 }
 
+/* As ssh(1) splits them: in quotes, a backslash before a quote or a backslash. */
+static int add_quoted(struct buf *to, const char *path)
+{
+	int r = to->len ? buf_addc(to, ' ') : 0;
+
+	r |= buf_addc(to, '"');
+	for (; *path; path++)
+		r |= *path == '"' || *path == '\\' ? buf_addf(to, "\\%c", *path) : buf_addc(to, *path);
+	return r | buf_addc(to, '"');
+}
+
 static int fill_known(struct kh_set *k, const struct strs *cli, const char *files, const struct strs *ssh,
 		      struct dt_err *err)
 {
@@ -246,7 +257,7 @@ static int fill_known(struct kh_set *k, const struct strs *cli, const char *file
 	}
 	buf_init(&told, 1 << 20);
 	for (size_t i = 0; i < k->files.n; i++)
-		r |= buf_addf(&told, "%s\"%s\"", i ? " " : "", k->files.v[i]);
+		r |= add_quoted(&told, k->files.v[i]);
 	k->told = r ? NULL : buf_steal(&told);
 	buf_release(&told);
 	if (!k->told)

@@ -197,7 +197,7 @@ int keyring_add_agent(struct keyring *ring, const char *path, struct dt_err *err
  */
 static int load(const char *path, struct key_file *out, const char **why, struct dt_err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r = -1;
+	int fd = open_file(path, err), r = -1;
 	struct stat st = { 0 };
 	struct buf text;
 
@@ -205,8 +205,8 @@ static int load(const char *path, struct key_file *out, const char **why, struct
 	buf_init(&out->blob, 0);
 	buf_init(&text, KEY_FILE_MAX);
 	if (fd < 0) {
-		*why = errno == ENOENT ? "no such file" : "it cannot be read";
-		return err_sys(err, ERR_USAGE, errno, "%s", path);
+		*why = access(path, F_OK) != 0 ? "no such file" : "it cannot be read";
+		return -1;
 	}
 	/* all the room at once, so that no copy of a secret is left where it grew */
 	if (fstat(fd, &st) != 0 || !buf_reserve(&text, KEY_FILE_MAX)) {

@@ -51,6 +51,38 @@ static int add_option(struct strs *argv, const char *name, const char *value)
 	return r;
 }
 
+/* As ssh(1) expands tokens in some values: a percent sign is doubled. */
+static int add_percent(struct buf *to, const char *text)
+{
+	int r = 0;
+
+	for (; *text; text++)
+		r |= *text == '%' ? buf_adds(to, "%%") : buf_addc(to, *text);
+	return r;
+}
+
+/* The same as an option "NAME=VALUE" (name NULL: the value alone). */
+static int add_expanded(struct strs *argv, const char *name, const char *value)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 131072);
+	r = add_percent(&b, value);
+	if (r == 0)
+		r = name ? add_option(argv, name, b.data) : strs_add(argv, b.data);
+	buf_release(&b);
+	return r;
+}
+
+/* The files of dt's command line or inventory, and no other source of keys. */
+static int add_known_hosts(struct strs *argv, const char *files)
+{
+	return add_expanded(argv, "UserKnownHostsFile", files) | add_option(argv, "GlobalKnownHostsFile", "none") |
+	       add_option(argv, "KnownHostsCommand", "none") | add_option(argv, "VerifyHostKeyDNS", "no") |
+	       add_option(argv, "NoHostAuthenticationForLocalhost", "no");
+}
+
 /* What ssh(1) is told about one host of the chain. */
 static int add_common(struct strs *argv, const struct session *s, const struct target *t)
 {
@@ -69,12 +101,11 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 		r |= add_option(argv, "ConnectTimeout", number);
 	}
 	if (t->told.hostname)
-		r |= add_option(argv, "HostName", t->told.hostname);
+		r |= add_expanded(argv, "HostName", t->told.hostname);
 	if (t->told.hostkey_alias)
 		r |= add_option(argv, "HostKeyAlias", t->told.hostkey_alias);
 	if (t->told.known_hosts)
-		r |= add_option(argv, "UserKnownHostsFile", t->told.known_hosts) |
-		     add_option(argv, "GlobalKnownHostsFile", "none");
+		r |= add_known_hosts(argv, t->told.known_hosts);
 	if (t->told.user)
 		r |= add_option(argv, "User", t->told.user);
 	if (t->told.port) {
@@ -82,7 +113,7 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 		r |= add_option(argv, "Port", number);
 	}
 	for (size_t i = 0; t->told.id_files && t->told.id_files[i]; i++)
-		r |= strs_add(argv, "-i") | strs_add(argv, t->told.id_files[i]);
+		r |= strs_add(argv, "-i") | add_expanded(argv, NULL, t->told.id_files[i]);
 	return r;
 }
 
@@ -92,19 +123,21 @@ static int add_quiet(struct strs *argv)
 	return add_option(argv, "BatchMode", "yes") | add_option(argv, "LogLevel", "ERROR");
 }
 
-/* Jump hosts that dt was told of: a ProxyCommand, for -J would not pass on these options. */
+/*
+ * Jump hosts: a ProxyCommand, for neither -J nor ProxyJump would pass on these
+ * options, and the jump host's key would be checked by other rules.
+ */
 static int add_via(struct strs *argv, const struct session *s, const struct target *t)
 {
-	const struct target *via = t->told.via;
+	const struct target *via = t->via;
 	struct strs inner = { 0 };
-	struct buf line, escaped;
+	struct buf line;
 	char dest[24];
 	int r = 0;
 
 	if (!via)
-		return 0;
+		return t->told.direct ? add_option(argv, "ProxyJump", "none") : 0;
 	buf_init(&line, 65536);
-	buf_init(&escaped, 131072);
 	(void)snprintf(dest, sizeof(dest), "%d", t->port);
 	r |= add_common(&inner, s, via);
 	r |= add_quiet(&inner);
@@ -117,12 +150,9 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	/* ssh(1) puts "exec" before it */
 	if (!r)
 		r |= quote_argv(&line, (const char *const *)inner.v, inner.n);
-	for (size_t i = 0; i < line.len; i++) /* TOKENS of ssh_config(5) */
-		r |= line.data[i] == '%' ? buf_adds(&escaped, "%%") : buf_addc(&escaped, line.data[i]);
-	r |= add_option(argv, "ProxyCommand", escaped.data);
+	r |= add_expanded(argv, "ProxyCommand", line.data);
 	strs_release(&inner);
 	buf_release(&line);
-	buf_release(&escaped);
 	return r;
 }
 
@@ -350,22 +380,26 @@ static int pump(struct call *c)
 	int64_t connect = c->s->t->connect_timeout_ms ? now_ms() + c->s->t->connect_timeout_ms : 0;
 	struct child *p = &c->p->child;
 
+	/* what a ProxyCommand left may hold the pipes open: the end of ssh is what counts */
 	while (p->out >= 0 || p->err >= 0) {
-		bool wants = p->in >= 0 && (c->in.len || c->in_open);
+		bool wants = p->in >= 0 && (c->in.len || c->in_open), ended = child_ended(p);
 		struct pollfd fds[] = {
 			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
 			{ c->p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
 		};
 		int64_t deadline = deadline_now(c, connect);
-		int n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline));
+		int64_t wake = now_ms() + (ended ? 20 : 200);
+		int n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline_min(wake, deadline)));
 
 		if (n < 0 && errno != EINTR)
 			return err_sys(c->err, ERR_LOCAL, errno, "poll");
 		if (n > 0 && fds[0].revents)
 			return waited(c, -1);
-		if (n == 0 || (deadline && now_ms() >= deadline))
+		if (deadline && now_ms() >= deadline)
 			return waited(c, 0);
-		if (n < 0)
+		if (n == 0 && ended)
+			break;
+		if (n <= 0)
 			continue;
 		if (fds[3].revents)
 			read_log(c);
@@ -440,6 +474,18 @@ static int refuse_key(struct call *c, const char *line)
 	return -1;
 }
 
+/* ssh's messages of a session that stood: what was asked for may have run. */
+static const char *const in_session[] = { "Connection to ", "client_loop:", "Timeout, server ", "Read from remote host" };
+
+/* No word is one too: LogLevel ERROR hides that a host closed a session, and no failure before that. */
+static bool stood(const char *log)
+{
+	for (size_t i = 0; i < ARRAY_LEN(in_session); i++)
+		if (strstr(log, in_session[i]))
+			return true;
+	return !*log;
+}
+
 /* ssh exited with 255: its own failure. */
 static int failure(struct call *c, bool marked)
 {
@@ -457,8 +503,8 @@ static int failure(struct call *c, bool marked)
 				return err_set(c->err, meanings[i].code, "%s", text ? text : line);
 			}
 	}
-	if (marked && !c->begun)
-		return err_set(c->err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the command began");
+	if (marked && !c->begun && !stood(c->log.data))
+		return err_set(c->err, ERR_CONNECT, "%s", line);
 	return err_set(c->err, ERR_LOST, "%s", *line ? line : "ssh ended with 255 and no exit status of the command");
 }
 
@@ -565,9 +611,6 @@ const struct transport_ops transport_openssh = {
 
 /* ---- with the caller's terminal ---- */
 
-/* ssh's messages of a session that stood: what had begun may have run. */
-static const char *const in_session[] = { "Connection to ", "client_loop:", "Timeout, server ", "Connection closed by remote" };
-
 /*
  * The terminal's Ctrl-C is the command's: the shell around it lives on to tell
  * its status, which ssh(1) would not after a signal.
@@ -598,11 +641,7 @@ static int attached_failure(struct session *s, struct buf *log, struct dt_err *e
 	static const struct session_exec nothing;
 	struct call c = { .s = s, .req = &nothing, .err = err, .log = *log };
 
-	if (!log->len)
-		return 0; /* the command's own 255 */
-	for (size_t i = 0; i < ARRAY_LEN(in_session); i++)
-		c.begun |= strstr(log->data, in_session[i]) != NULL;
-	return failure(&c, true);
+	return log->len ? failure(&c, true) : 0; /* 0: the command's own 255 */
 }
 
 int session_interactive(const struct ssh_env *env, const struct target *t, const char *command,

@@ -419,14 +419,13 @@ static struct conf_file *read_at(const char *path, unsigned flags, int depth, st
 		(void)err_set(err, ERR_USAGE, "%s: too many recursive configuration includes", path);
 		goto out;
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		if ((flags & CONF_MAY_LACK) && (errno == ENOENT || errno == ENOTDIR))
-			r = 0;
-		else
-			(void)err_sys(err, ERR_USAGE, errno, "%s", path);
+	if ((flags & CONF_MAY_LACK) && access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
+		r = 0;
 		goto out;
 	}
+	fd = open_file(path, err);
+	if (fd < 0)
+		goto out;
 	if ((flags & CONF_CHECK_OWNER) && check_owner(fd, path, err) != 0)
 		goto out;
 	if (read_fd(fd, path, &text, err) == 0)

@@ -36,8 +36,8 @@ struct target {
 		const char *user, *hostname, *hostkey_alias;
 		const char *known_hosts;	/* UserKnownHostsFile's value: space-separated, quoted */
 		const char *const *id_files;	/* NULL-terminated */
-		const struct target *via;
 		int port;
+		bool direct;	/* via = none */
 	} told;
 	const char *first_known_hosts;	/* where --accept-new and dt trust write */
 	const struct target *via;	/* the last jump host before it, or NULL */

@@ -24,18 +24,23 @@ static const char announcing[] = WRAPPER(ANNOUNCE, "[ $((s ^ " STR(WRAP_XOR) "))
 /*
  * $1 is a pattern for the marker that does not match itself.  Where the
  * wrapper leads its process group (sshd makes it a session leader) the group
- * is ended; else (dropbear) the wrapper and its descendants.  Zombies that
+ * is ended; else (dropbear) the wrapper and its descendants.  Where the
+ * wrapper itself has ended but something that it left holds the channel, all
+ * of this connection is ended but the killers themselves.  Zombies that
  * nobody reaps do not count as alive.
  */
 static const char killer[] =
 	"p=$(grep -lzx -e \"$1\" /proc/[0-9]*/cmdline 2>/dev/null | sed -n \"s,^/proc/,,;s,/cmdline$,,p;q\"); "
-	"[ \"$p\" ] || p=$(ps -A -o pid= -o args= 2>/dev/null | grep -e \"$1\" | { read -r a b; echo $a; }); "
-	"[ \"$p\" ] || { echo gone; exit 0; }; "
+	"[ -r /proc/self/cmdline ] || p=$(ps -A -o pid= -o args= 2>/dev/null | grep -e \"$1\" | { read -r a b; echo $a; }); "
+	"left() { for f in $(grep -lF -e \"SSH_CONNECTION=$SSH_CONNECTION\" /proc/[0-9]*/environ 2>/dev/null); do "
+	"grep -qF -e \"$1\" ${f%environ}cmdline 2>/dev/null || { f=${f#/proc/}; echo ${f%/environ}; }; done; }; "
+	"t=; [ \"$p\" ] || { if [ -z \"$SSH_CONNECTION\" ] || [ ! -r /proc/self/environ ]; then echo unknown; exit 0; fi; "
+	"t=$(left \"$1\"); [ \"$t\" ] || { echo gone; exit 0; }; }; "
 	"stat() { l=; { read -r l < /proc/$1/stat; } 2>/dev/null; l=${l##*) }; }; "
 	"tree() { echo $1; for f in /proc/[0-9]*; do f=${f#/proc/}; stat $f; set -- $1 $l; "
 	"if [ \"$3\" = \"$1\" ]; then tree $f; fi; done; }; "
-	"stat $p; set -- $l; g=$3; [ \"$g\" ] || g=$(ps -o pgid= -p $p | tr -d \" \"); "
-	"if [ \"$g\" = $p ]; then t=-$p; else t=$(tree $p); g=; fi; "
+	"g=; if [ -z \"$t\" ]; then stat $p; set -- $l; g=$3; [ \"$g\" ] || g=$(ps -o pgid= -p $p | tr -d \" \"); "
+	"if [ \"$g\" = $p ]; then t=-$p; else t=$(tree $p); g=; fi; fi; "
 	"alive() { if [ \"$g\" ]; then kill -0 $t 2>/dev/null || return 1; fi; "
 	"if [ -r /proc/self/stat ]; then for f in /proc/[0-9]*; do f=${f#/proc/}; stat $f; set -- $l; "
 	"case $1 in Z|X|\"\") continue;; esac; "

@@ -210,5 +210,27 @@ def test_listener_counts():
     check(listener.calls > before, "the listener was not asked")
 
 
+def test_named_pipes():
+    """A FIFO that nobody writes to: dt does not wait."""
+    pipe = home.join("pipe")
+    os.mkfifo(pipe)
+    refuse(["-D", pipe, "web1", "ssh", "date"], 2, pipe, "named pipe")
+    refuse(["-D", hosts, "--known-hosts", pipe, "web1", "ssh", "date"], 2, pipe, "named pipe")
+    refuse(["-D", hosts, "-I", pipe, "web1", "ssh", "date"], 2, pipe)
+    refuse(["-D", hosts, "-F", pipe, "web1", "ssh", "date"], 2, pipe, "named pipe")
+    refuse(["-D", hosts, "web1", "script", pipe], 3, pipe, "named pipe")
+    refuse(["-D", hosts, "file:" + pipe, "ssh", "date"], 2, pipe, "named pipe")
+    os.remove(pipe)
+
+
+def test_scopes():
+    """Names of sections that an export could not say."""
+    for section, word in (("domain a b", "domain"), ("domain a[b", "domain"), ("tag a b", "tag")):
+        bad = home.write("bad.ini", "[%s]\nuser = x\n[hosts]\nh = x\n" % section)
+        refuse(["-D", "ini:" + bad, "h", "ssh", "date"], 2, "bad.ini:", word)
+    bad = home.write("bad.ini", "[hosts]\nh = note=a\u202eb\n")
+    refuse(["-D", bad, "h", "ssh", "date"], 2, "bad.ini:2", "control character")
+
+
 if __name__ == "__main__":
     main(globals())

@@ -52,6 +52,35 @@ def test_jump_hosts():
     has(ends["t1"]["reason"], "gate")
 
 
+def test_jump_host_key():
+    """A gate with a strange key is refused, whoever named the gate, and by either transport."""
+    bed = Bed()
+    gate, target = Sshd(bed.authorized), Sshd(bed.authorized)
+    bed.host("target", target)
+    bed.write("ssh_config", """\
+Host gate
+  HostName 127.0.0.1
+  Port %d
+Host target
+  ProxyJump gate
+Host *
+  IdentityFile %s
+  StrictHostKeyChecking no
+  UserKnownHostsFile %s
+""" % (gate.port, bed.key, bed.join("other")))
+    for transport in "libssh2", "openssh":
+        for args in ((), ("-J", "gate")):
+            ends = bed.outcomes("--transport", transport, *args, "target", "ssh", "true", status=4)
+            equal(ends["target"]["status"], "hostkey")
+    check(not os.path.exists(bed.join("other")), "a key was written")
+    equal(logins(gate), 0)
+    # Files with odd names.
+    odd = bed.write('kn "own" \\%h', bed.read("known_hosts").decode() + gate.known_hosts("127.0.0.1"))
+    bed.write("known_hosts", "")
+    for transport in "libssh2", "openssh":
+        ended(bed.dt("--known-hosts", odd, "--transport", transport, "target", "ssh", "true"), 0)
+
+
 def test_gate_dies():
     """While commands run behind it: they are lost, and nobody waits."""
     bed, gate, _, _ = chain()

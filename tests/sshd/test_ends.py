@@ -90,6 +90,18 @@ def test_command_timeout():
     print("# --command-timeout 1s: %.1f s for %d hosts" % (time.monotonic() - since, HOSTS))
 
 
+def test_left_in_background():
+    """The shell has ended; what it left holds the channel, and is ended with it."""
+    bed = Bed()
+    bed.host("h", Sshd(bed.authorized))
+    for transport in "libssh2", "openssh":
+        ends = bed.outcomes("--transport", transport, "--command-timeout", "1s", "h", "ssh", "sleep 300.11 & echo x", status=4)
+        equal(ends["h"]["status"], "timeout")
+        has(ends["h"]["reason"], "; ended on the host")
+        equal(ends["h"]["stdout"], "x\n")
+        equal(sleepers("300.11"), [], transport)
+
+
 def test_deadline():
     bed = Bed()
     bed.hosts("h", HOSTS, Sshd(bed.authorized))

@@ -595,7 +595,7 @@ static void test_write_hashed(void)
 	/* The file's habit is followed. */
 	CHECK_INT(write_keys(file, &more, 1, false, false), 1);
 	text = get(file);
-	CHECK(!strstr(text, "db"));
+	CHECK(!strstr(text, "db ") && !strstr(text, "DB "));
 	free(text);
 	CHECK(keygen_finds(file, "db", &c));
 	CHECK_INT(check("db", &c), HOSTKEY_OK);

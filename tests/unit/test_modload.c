@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dt/base/buf.h"
+#include "dt/base/path.h"
 #include "dt/run/param.h"
 #include "tests/unit/test.h"
 
@@ -231,7 +232,7 @@ static void test_path_fault(void)
 	end();
 }
 
-/* A link is followed before anything is checked: what counts is where it leads. */
+/* What counts is where a link leads, and who could put another one in its place. */
 static void test_links(void)
 {
 	begin();
@@ -242,6 +243,14 @@ static void test_links(void)
 	refused("good", "open may be written by others");
 	CHECK_INT(chmod(path("open"), 0755), 0);
 	CHECK(get("good") != NULL);
+	CHECK_INT(mkdir(path("safe"), 0755), 0);
+	put_object("good", "safe/third.so");
+	CHECK_INT(symlink("../safe/third.so", path("open/third.so")), 0);
+	CHECK_INT(symlink("open/third.so", path("third.so")), 0);
+	CHECK_INT(chmod(path("open"), 0777), 0);
+	refused("third", "open may be written by others");
+	CHECK_INT(chmod(path("open"), 0755), 0);
+	refused("third", "calls itself \"good\"");
 	CHECK_INT(symlink("/nowhere/at/all", path("lost.so")), 0);
 	refused("lost", "there is none");
 	CHECK_INT(symlink("loop.so", path("loop.so")), 0);

@@ -174,12 +174,51 @@ static void test_kill_of_nothing(void)
 	buf_release(&err);
 }
 
+/* The wrapper has ended, and what it left in the background holds the channel. */
+static void test_kill_of_what_is_left(void)
+{
+	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+		struct buf line, out, err;
+		char marker[WRAP_MARKER_SIZE];
+		struct child c, k;
+
+		wrap_marker(marker);
+		buf_init(&line, 65536);
+		buf_init(&out, 4096);
+		buf_init(&err, 4096);
+		CHECK(wrap_command(&line, marker, "sleep 1000 & exit 0", false) == 0);
+		CHECK(start(&c, s, line.data) == 0);
+		while (!child_ended(&c))
+			(void)poll(NULL, 0, 1);
+		CHECK(kill(-c.pid, 0) == 0);
+		buf_clear(&line);
+		CHECK(wrap_kill(&line, marker, NULL) == 0);
+		CHECK(start(&k, s, line.data) == 0);
+		CHECK_INT(finish(&k, &out, &err), 0);
+		CHECK_STR(out.data, WRAP_GONE);
+		CHECK_STR(err.data, "");
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+		CHECK(kill(-c.pid, 0) != 0);
+		child_end(&c);
+		buf_release(&line);
+		buf_release(&out);
+		buf_release(&err);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(test_status), TEST(test_killed_shell_is_silent), TEST(test_kill), TEST(test_kill_of_nothing), { NULL, NULL },
+		TEST(test_status), TEST(test_killed_shell_is_silent), TEST(test_kill), TEST(test_kill_of_nothing),
+		TEST(test_kill_of_what_is_left), { NULL, NULL },
 	};
 
+	char connection[64];
+
+	/* as sshd and dropbear set it; what runs below here is found by it */
+	(void)snprintf(connection, sizeof(connection), "127.0.0.1 %d 127.0.0.1 22", (int)getpid());
+	(void)setenv("SSH_CONNECTION", connection, 1);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return test_main(tests, argc, argv);
 }
