@@ -279,10 +279,7 @@ const char *session_library(void)
 
 int session_global_init(struct dt_err *err)
 {
+	/* a detached thread may still end while exit(3) runs: OpenSSL's cleanup there would take its locks away */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	return libssh2_init(0) == 0 ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
-}
-
-void session_global_exit(void)
-{
-	libssh2_exit();
 }

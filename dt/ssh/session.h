@@ -91,7 +91,6 @@ int session_run(struct session *s, const struct session_exec *req, struct sessio
 int session_global_init(struct dt_err *err);
 /* "libssh2 1.10.0, OpenSSL 3.0.15 ...", as they run. */
 const char *session_library(void);
-void session_global_exit(void);
 
 /*
  * The key that a host shows first, without logging in, for dt trust; where
