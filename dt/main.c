@@ -13,7 +13,10 @@
 #include "dt/base/log.h"
 #include "dt/base/quote.h"
 #include "dt/cli/app.h"
+#include "dt/cli/pretend.h"
+#include "dt/cli/rolling.h"
 #include "dt/cli/wordlist.h"
+#include "dt/report/progress.h"
 #include "dt/report/sink.h"
 #include "dt/run/engine.h"
 #include "dt/run/services.h"
@@ -46,14 +49,23 @@ struct action {
 	struct run_info info;
 	struct sink *sink;
 	struct tally tally;
+	struct progress *progress;
 };
 
 /* ---- what the engine tells ---- */
+
+static void on_begin(void *arg, size_t index)
+{
+	struct action *x = arg;
+
+	progress_begin(x->progress, index, x->app->hosts.v[index]->pub.name, now_ms());
+}
 
 static int on_output(void *arg, size_t index, int stream, const char *data, size_t len, struct dt_err *err)
 {
 	struct action *x = arg;
 
+	progress_hide(x->progress);
 	return sink_stream(x->sink, index, x->app->hosts.v[index]->pub.name, stream, data, len, err);
 }
 
@@ -62,6 +74,10 @@ static int on_end(void *arg, const struct result *r, struct dt_err *err)
 	struct action *x = arg;
 
 	tally_add(&x->tally, r);
+	if (x->progress) {
+		progress_hide(x->progress);
+		progress_end(x->progress, r->index, r->outcome == OUTCOME_OK);
+	}
 	return sink_end(x->sink, r, err);
 }
 
@@ -69,7 +85,19 @@ static void on_note(void *arg, size_t index, int level, const char *text)
 {
 	struct action *x = arg;
 
+	if (level <= log_level())
+		progress_hide(x->progress);
 	log_info(level, "%s: %s", x->app->hosts.v[index]->pub.name, text);
+}
+
+static void on_tick(void *arg, bool asked)
+{
+	struct action *x = arg;
+
+	if (asked)
+		progress_once(x->progress, now_ms());
+	else
+		progress_show(x->progress, now_ms());
 }
 
 /* ---- ways to act ---- */
@@ -92,41 +120,20 @@ static int fold(struct action *x, struct dt_err *err)
 	return r;
 }
 
-static int add_way(struct buf *text, const struct target *t)
+/* The plan, no host touched. */
+static int preview(struct action *x, bool inventory, struct dt_err *err)
 {
-	int r = buf_addf(text, " (%s@%s port %d", t->user, t->hostname, t->port);
-
-	for (const struct target *via = t->via; via; via = via->via)
-		r |= buf_addf(text, " via %s", via->name);
-	if (t->openssh_because)
-		r |= buf_addf(text, ", through ssh: %s", t->openssh_because);
-	return r | buf_addc(text, ')');
-}
-
-/* The plan in words, no host touched. */
-static int pretend(struct action *x, struct dt_err *err)
-{
-	struct buf out, text;
+	struct pace_options pace;
+	struct pace *tried = NULL;
 	int r = 0;
 
-	buf_init(&out, 1UL << 30);
-	buf_init(&text, 1UL << 20);
-	for (size_t i = 0; i < x->app->hosts.n && r == 0; i++) {
-		const struct target *t = x->app->plan ? plan_target(x->app->plan, i) : NULL;
-
-		buf_clear(&text);
-		r |= buf_addf(&text, "would run: %s", x->module->mod->name);
-		for (size_t k = 0; k < x->shown.n; k++)
-			r |= buf_addc(&text, ' ') | quote_arg(&text, x->shown.v[k]);
-		if (t)
-			r |= add_way(&text, t);
-		r |= omni_line(&out, "info", "", "dt", x->module->mod->name, x->app->hosts.v[i]->pub.name, text.data, text.len,
-			       false);
+	if (!inventory) {
+		r = rolling_options(x->app, &pace, err);
+		if (r == 0)
+			r = rolling_pace(x->app, &pace, &tried, err);
+		pace_free(tried);
 	}
-	r = r ? err_nomem(err) : app_print(&out, err);
-	buf_release(&out);
-	buf_release(&text);
-	return r;
+	return r == 0 ? pretend(x->app, x->module->mod->name, &x->shown, inventory ? NULL : &pace, err) : -1;
 }
 
 /* A verb about the inventory: no host is contacted. */
@@ -146,16 +153,45 @@ static int act_on_inventory(struct action *x, struct dt_err *err)
 	return r;
 }
 
+static int open_progress(struct action *x, struct dt_err *err)
+{
+	const char *when = x->app->opt.progress, *term = getenv("TERM");
+	bool live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+	enum progress_mode mode = strcmp(when, "json") == 0 ? PROGRESS_JSON
+				: strcmp(when, "always") == 0 || (live && strcmp(when, "auto") == 0) ? PROGRESS_LINE
+				: PROGRESS_NEVER;
+
+	if (x->app->opt.interactive)
+		mode = PROGRESS_NEVER;
+	x->progress = progress_new(mode, STDERR_FILENO, live, x->app->hosts.n, now_ms());
+	return x->progress ? 0 : err_nomem(err);
+}
+
+/* Behind a live line, the run in words. */
+static void say_summary(struct action *x)
+{
+	struct buf out;
+
+	progress_hide(x->progress);
+	if (progress_interval(x->progress) == 0 || strcmp(x->app->opt.progress, "json") == 0 || x->app->hosts.n < 2)
+		return;
+	buf_init(&out, 4096);
+	if (progress_summary(&x->tally, now_ms() - x->info.began_ms, &out) == 0)
+		log_info(0, "%s", out.data);
+	buf_release(&out);
+}
+
 /* Contacts hosts.  0 with *status, or -1. */
 static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 {
 	const struct options *o = &x->app->opt;
+	struct pace_options pace;
 	struct engine_end end = { 0 };
 	struct dt_err late = DT_ERR_INIT;
 	struct engine e = {
-		.call = x->call, .hosts = x->app->hosts.n, .coproc = o->interactive ? 1 : (size_t)o->coproc,
-		.cancel_fd = x->app->cancel_fd, .signal_fd = x->app->signal_fd,
-		.on_output = on_output, .on_end = on_end, .on_note = on_note, .arg = x,
+		.call = x->call, .hosts = x->app->hosts.n, .cancel_fd = x->app->cancel_fd, .signal_fd = x->app->signal_fd,
+		.info_fd = x->app->info_fd, .on_begin = on_begin, .on_output = on_output, .on_end = on_end,
+		.on_note = on_note, .on_tick = on_tick, .arg = x,
 		.env = {
 			.ssh = &x->app->env, .plan = x->app->plan, .max_output = (size_t)o->max_output,
 			.command_timeout_ms = o->command_timeout_ms,
@@ -163,16 +199,27 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 			.sudo = x->app->sudo, .stream = o->stream, .interactive = o->interactive,
 		},
 	};
-	int r = app_watch_signals(x->app, err) != 0 ? -1 : sink_start(x->sink, err);
+	int r = -1;
 
-	if (r == 0)
+	if (rolling_options(x->app, &pace, err) != 0 || rolling_pace(x->app, &pace, &e.pace, err) != 0 ||
+	    rolling_confirm(x->app, x->module->mod->name, err) != 0 || open_progress(x, err) != 0)
+		goto out;
+	e.coproc = pace.coproc;
+	e.tick_ms = progress_interval(x->progress);
+	if (app_watch_signals(x->app, err) == 0 && sink_start(x->sink, err) == 0)
 		r = engine_run(&e, &end, err);
 	if (call_finish(x->call, &late) != 0 && r == 0) {
 		*err = late;
 		r = -1;
 	}
+	if (r == 0)
+		say_summary(x);
 	if (r == 0 && end.signal)
 		*status = 128 + end.signal;
+	else if (r == 0 && end.stopped)
+		*status = 6;
+out:
+	pace_free(e.pace);
 	return r;
 }
 
@@ -254,7 +301,7 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 	if (call_prepare(x->call, err) != 0)
 		return -1;
 	if (a->opt.pretend)
-		return pretend(x, err);
+		return preview(x, inventory, err);
 	*status = -1;
 	if ((inventory ? act_on_inventory(x, err) : act_on_hosts(x, status, err)) != 0 ||
 	    sink_summary(x->sink, &x->tally, err) != 0 || sink_finish(x->sink, err) != 0)
@@ -278,6 +325,7 @@ static int run_action(struct app *a, char *const *words, int n, struct dt_err *e
 		return word_help(a, words + i, 1, err);
 	if (r == 0)
 		r = act(&x, words + i, (size_t)(n - i), &status, err);
+	progress_free(x.progress);
 	sink_free(x.sink);
 	call_free(x.call);
 	arguments_release(&x.args);

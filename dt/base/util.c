@@ -120,6 +120,28 @@ int parse_int(const char *s, long long min, long long max, long long *n)
 	return 0;
 }
 
+int parse_share(const char *s, long long min, struct share *out)
+{
+	size_t n = strlen(s);
+	bool percent = n && s[n - 1] == '%';
+	char number[24];
+
+	if (n - percent >= sizeof(number))
+		return -1;
+	memcpy(number, s, n - percent);
+	number[n - percent] = '\0';
+	if (parse_int(number, min, percent ? 100 : LLONG_MAX, &out->n) != 0)
+		return -1;
+	out->percent = percent;
+	out->given = true;
+	return 0;
+}
+
+size_t share_of(struct share s, size_t total)
+{
+	return s.percent ? (total * (size_t)s.n + 99) / 100 : (size_t)s.n;
+}
+
 void format_time_ms(int64_t ms, char *out, size_t size)
 {
 	if (ms % 1000)

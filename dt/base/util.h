@@ -29,6 +29,16 @@ int parse_time_ms(const char *s, int64_t *ms);
 int parse_size(const char *s, uint64_t *bytes);
 /* A whole decimal number in [min, max].  0, or -1. */
 int parse_int(const char *s, long long min, long long max, long long *n);
+/* So many, or a share of them. */
+struct share {
+	long long n;
+	bool percent;
+	bool given;	/* by parse_share */
+};
+/* "20", or "5%" (1 to 100, or from 0 where min is 0).  0, or -1. */
+int parse_share(const char *s, long long min, struct share *out);
+/* Of total: a percentage is rounded up. */
+size_t share_of(struct share s, size_t total);
 /* "10s", "250ms", "2m": the shortest exact way to say a time. */
 void format_time_ms(int64_t ms, char *out, size_t size);
 

@@ -24,7 +24,7 @@
 int app_init(struct app *a, struct dt_err *err)
 {
 	memset(a, 0, sizeof(*a));
-	a->cancel_fd = a->signal_fd = -1;
+	a->cancel_fd = a->signal_fd = a->info_fd = -1;
 	if (options_init(&a->opt, err) != 0)
 		return -1;
 	return conf_load(&a->opt, &a->conf, err);
@@ -41,7 +41,7 @@ void app_release(struct app *a)
 	secret_free(a->password);
 	secret_free(a->sudo);
 	free(a->ssh_config);
-	/* cancel_fd and signal_fd stay: the thread that watches signals lives as long as the process */
+	/* the eventfds stay: the thread that watches signals lives as long as the process */
 }
 
 int app_inventory(struct app *a, struct dt_err *err)
@@ -224,7 +224,7 @@ bool app_confirm(const struct app *a, const char *question)
 /* ---- the plan ---- */
 
 /* nohup(1) and scripts that ignore a signal mean it. */
-static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
 
 /*
  * A thread of its own, so that also a dt that cannot write its output stops
@@ -240,6 +240,10 @@ static void watch(void *arg)
 		if (sigwait(&a->signals, &signo) != 0)
 			continue;
 		number = (uint64_t)signo;
+		if (signo == SIGUSR1) {
+			(void)!write(a->info_fd, &number, sizeof(number));
+			continue;
+		}
 		if (seen++) {
 			child_kill_all();
 			_exit(128 + signo);
@@ -266,8 +270,9 @@ int app_watch_signals(struct app *a, struct dt_err *err)
 static int make_events(struct app *a, struct dt_err *err)
 {
 	a->signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	a->info_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	a->cancel_fd = eventfd(0, EFD_CLOEXEC);
-	return a->signal_fd < 0 || a->cancel_fd < 0 ? err_sys(err, ERR_FAIL, errno, "eventfd") : 0;
+	return a->signal_fd < 0 || a->info_fd < 0 || a->cancel_fd < 0 ? err_sys(err, ERR_FAIL, errno, "eventfd") : 0;
 }
 
 /* Where $HOME is not the user's own, ssh(1) would read other files than we do. */

@@ -27,7 +27,8 @@ struct app {
 	struct ssh_env env;
 	struct secret *password, *sudo;
 	char *ssh_config;		/* what ssh(1) is told where $HOME is another's */
-	int cancel_fd, signal_fd;	/* eventfd(2)s: what runs is cancelled; the number of the signal */
+	/* eventfd(2)s: what runs is cancelled; the number of the signal that did; SIGUSR1 came */
+	int cancel_fd, signal_fd, info_fd;
 	sigset_t signals;
 	bool stdin_taken;		/* a selector has read it */
 };

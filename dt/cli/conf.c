@@ -1,6 +1,7 @@
 #include "dt/cli/conf.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,10 +80,16 @@ static int set_path(struct reader *r, const struct option_spec *spec, const char
 
 static int set_option(struct reader *r, const char *name, const char *value, int line, struct dt_err *err)
 {
-	const struct option_spec *spec = option_by_name(name);
+	const struct option_spec *spec;
 	const char *near;
+	char dashed[64];
 	int *set_at;
 
+	/* names of INI files are often written with underscores */
+	(void)snprintf(dashed, sizeof(dashed), "%s", name);
+	for (char *p = dashed; *p; p++)
+		*p = *p == '_' ? '-' : *p;
+	spec = option_by_name(dashed);
 	if (spec && !spec->in_conf)
 		return err_set(err, ERR_USAGE, "%s is for the command line alone", name);
 	if (!spec) {

@@ -8,6 +8,7 @@
 #include "inventory/host.h"
 
 static const char *const output_choices[] = { "omni", "jsonl", "pdsh", "fold", NULL };
+static const char *const progress_choices[] = { "auto", "always", "never", "json", NULL };
 static const char *const transport_choices[] = { "auto", "libssh2", "openssh", NULL };
 
 /* name, letter, type and the member that holds the value. */
@@ -18,7 +19,7 @@ const struct option_spec option_table[] = {
 	{ OPT("db", 'D', OPT_LIST, db), .arg = "SOURCE", .is_path = true, .in_conf = true,
 	  .help = "use this inventory; may repeat" },
 	{ OPT("pretend", 'p', OPT_BOOL, pretend), .help = "show the plan, touch no host" },
-	{ OPT("yes", 0, OPT_BOOL, yes), .help = "answer yes to questions of trust and import" },
+	{ OPT("yes", 0, OPT_BOOL, yes), .help = "answer yes to questions of trust, import, --confirm" },
 
 	{ OPT("coproc", 'C', OPT_INT, coproc), .arg = "N", .def = "100", .min = 1, .max = 100000, .in_conf = true,
 	  .help = "at most N hosts at a time" },
@@ -27,6 +28,21 @@ const struct option_spec option_table[] = {
 	{ OPT("command-timeout", 0, OPT_TIME, command_timeout_ms), .arg = "TIME", .in_conf = true,
 	  .help = "for the action on each host" },
 	{ OPT("deadline", 0, OPT_TIME, deadline_ms), .arg = "TIME", .in_conf = true, .help = "for the whole run" },
+	{ OPT("canary", 0, OPT_SHARE, canary), .arg = "N", .min = 1,
+	  .help = "N or N% first; others only if all of them are okay" },
+	{ OPT("batch", 0, OPT_SHARE, batch), .arg = "N", .min = 1, .help = "N or N% of the hosts, then the next ones" },
+	{ OPT("pause", 0, OPT_TIME, pause_ms), .arg = "TIME", .help = "between batches, and after the canaries" },
+	{ OPT("max-fail", 0, OPT_SHARE, max_fail), .arg = "N", .in_conf = true,
+	  .help = "begin no more when more than N or N% have failed" },
+	{ OPT("rate", 0, OPT_INT, rate), .arg = "N", .min = 1, .max = 1000000, .in_conf = true,
+	  .help = "begin at most N hosts a second" },
+	{ OPT("max-per", 0, OPT_LIST, max_per), .arg = "KEY=N", .in_conf = true,
+	  .help = "at most N (N%) at a time of an attribute, tag or via" },
+	{ OPT("random-delay", 0, OPT_TIME, random_delay_ms), .arg = "TIME", .in_conf = true,
+	  .help = "begin each host up to so much later" },
+	{ OPT("confirm", 0, OPT_BOOL, confirm), .help = "ask for the number of hosts before anything begins" },
+	{ OPT("confirm-over", 0, OPT_INT, confirm_over), .arg = "N", .min = 0, .max = 1000000000, .in_conf = true,
+	  .help = "the same for runs on more than N hosts" },
 	{ OPT("interactive", 'i', OPT_BOOL, interactive), .help = "one host at a time, with a terminal" },
 
 	{ OPT("user", 'u', OPT_TEXT, user), .arg = "NAME", .check = user_name_fault, .in_conf = true,
@@ -48,6 +64,8 @@ const struct option_spec option_table[] = {
 
 	{ OPT("output", 'o', OPT_CHOICE, output), .arg = "FORMAT", .def = "omni", .choices = output_choices,
 	  .in_conf = true, .help = "omni, jsonl, pdsh, and fold for list" },
+	{ OPT("progress", 0, OPT_CHOICE, progress), .arg = "WHEN", .def = "auto", .choices = progress_choices,
+	  .in_conf = true, .help = "a live line on stderr: always, never, json" },
 	{ OPT("stream", 0, OPT_BOOL, stream), .in_conf = true, .help = "each line of output as it arrives" },
 	{ OPT("max-output", 0, OPT_SIZE, max_output), .arg = "SIZE", .def = "1M", .min = 1, .max = 1 << 30,
 	  .in_conf = true, .help = "output kept of each host" },
@@ -129,6 +147,18 @@ static int set_int(const struct options *o, const struct option_spec *spec, long
 	return bad_value(o, spec, value, what, err);
 }
 
+static int set_share(const struct options *o, const struct option_spec *spec, struct share *out, const char *value,
+		     struct dt_err *err)
+{
+	char what[80];
+
+	if (parse_share(value, spec->min, out) == 0)
+		return 0;
+	(void)snprintf(what, sizeof(what), "is neither a number from %lld nor a percentage from %lld%% to 100%%", spec->min,
+		       spec->min);
+	return bad_value(o, spec, value, what, err);
+}
+
 static int set_time(const struct options *o, const struct option_spec *spec, int64_t *out, const char *value,
 		    struct dt_err *err)
 {
@@ -198,6 +228,9 @@ int options_set(struct options *o, const struct option_spec *spec, const char *v
 	case OPT_COUNT:
 	case OPT_INT:
 		r = set_int(o, spec, at, value, err);
+		break;
+	case OPT_SHARE:
+		r = set_share(o, spec, at, value, err);
 		break;
 	case OPT_TIME:
 		r = set_time(o, spec, at, value, err);

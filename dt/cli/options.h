@@ -25,6 +25,12 @@ struct options {
 	long long coproc;	/* -C, 1 to 100000 */
 	int64_t timeout_ms;	/* -T; 0: not given (ssh_config's, else 10 s) */
 	int64_t command_timeout_ms, deadline_ms;	/* 0: none */
+	struct share canary, batch, max_fail;	/* --canary, --batch, --max-fail */
+	int64_t pause_ms, random_delay_ms;	/* --pause, --random-delay */
+	long long rate;		/* --rate; 0: none */
+	struct strs max_per;	/* --max-per KEY=N */
+	bool confirm;
+	long long confirm_over;	/* 0: never */
 	bool interactive;	/* -i */
 	bool no_color;		/* -N, NO_COLOR */
 	char *output;		/* -o */
@@ -39,6 +45,7 @@ struct options {
 	char *jump;		/* -J host[,host...] */
 	char *ssh_config;	/* -F FILE */
 	struct strs known_hosts; /* --known-hosts FILE */
+	char *progress;		/* --progress auto|always|never|json */
 	char *transport;	/* --transport auto|libssh2|openssh */
 	bool accept_new;
 	long long verbose;	/* -v, -vv */
@@ -49,7 +56,7 @@ struct options {
 	unsigned char set_by[OPTION_MAX]; /* parallel to option_table: enum option_source of its value */
 };
 
-enum option_type { OPT_BOOL, OPT_COUNT, OPT_INT, OPT_TIME, OPT_SIZE, OPT_TEXT, OPT_CHOICE, OPT_LIST };
+enum option_type { OPT_BOOL, OPT_COUNT, OPT_INT, OPT_SHARE, OPT_TIME, OPT_SIZE, OPT_TEXT, OPT_CHOICE, OPT_LIST };
 
 struct option_spec {
 	const char *name;	/* long name */
@@ -58,7 +65,7 @@ struct option_spec {
 	size_t offset;		/* in struct options */
 	const char *arg;	/* "TIME", NULL for OPT_BOOL and OPT_COUNT */
 	const char *def;	/* default as text, or NULL */
-	long long min, max;	/* OPT_INT, OPT_SIZE */
+	long long min, max;	/* OPT_INT, OPT_SIZE; OPT_SHARE: min */
 	const char *const *choices; /* OPT_CHOICE, NULL-terminated */
 	const char *(*check)(const char *value); /* OPT_TEXT: NULL, or what is wrong */
 	bool is_path;		/* names a file: dt.conf expands ~ and takes it from its own folder */

@@ -73,7 +73,6 @@ out:
 
 int jsonl_end(const struct run_info *run, const struct result *r, struct buf *out, struct buf *diag)
 {
-	(void)run;
 	(void)diag;
 	if (buf_adds(out, "{\"event\":\"end\"") != 0 || pair(out, "host", r->host) != 0 ||
 	    pair(out, "address", filled(r->address)) != 0 || pair(out, "user", r->user) != 0 ||
@@ -81,7 +80,8 @@ int jsonl_end(const struct run_info *run, const struct result *r, struct buf *ou
 		return -1;
 	if ((r->rc >= 0 ? buf_addf(out, ",\"rc\":%d", r->rc) : buf_adds(out, ",\"rc\":null")) != 0)
 		return -1;
-	if (pair(out, "signal", filled(r->signal)) != 0 || buf_adds(out, ",\"seconds\":") != 0 ||
+	if (pair(out, "signal", filled(r->signal)) != 0 || buf_adds(out, ",\"began\":") != 0 ||
+	    json_seconds(out, r->began_ms - run->began_ms) != 0 || buf_adds(out, ",\"seconds\":") != 0 ||
 	    json_seconds(out, r->ended_ms - r->began_ms) != 0)
 		return -1;
 	if (stream_pair(out, "stdout", &r->output, STREAM_OUT) != 0 ||

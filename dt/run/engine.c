@@ -30,6 +30,7 @@ struct run {
 	struct pool *pool;
 	size_t done;
 	bool cancelled, late, failed;
+	int64_t wake, ticked;
 	const char *why_skipped;
 	struct engine_end *end;
 	struct dt_err *err;
@@ -101,22 +102,29 @@ static void deliver_end(struct run *r, struct result *result)
 	result_release(result);
 }
 
+static void skip(struct run *r, size_t index, const struct dt_err *err)
+{
+	struct result result;
+
+	result_init(&result, 0);
+	call_describe(r->e->call, index, &result);
+	result.began_ms = result.ended_ms = now_ms();
+	result_error(&result, err);
+	deliver_end(r, &result);
+}
+
 /* What no worker has begun ends as skipped. */
 static void skip_waiting(struct run *r)
 {
 	struct dt_err err;
+	size_t index;
 	void *item;
 
 	(void)err_set(&err, ERR_SKIPPED, "%s", r->why_skipped);
-	while ((item = pool_take_back(r->pool)) != NULL) {
-		struct result result;
-
-		result_init(&result, 0);
-		call_describe(r->e->call, to_index(item), &result);
-		result.began_ms = result.ended_ms = now_ms();
-		result_error(&result, &err);
-		deliver_end(r, &result);
-	}
+	while ((item = pool_take_back(r->pool)) != NULL)
+		skip(r, to_index(item), &err);
+	while (pace_take_back(r->e->pace, &index))
+		skip(r, index, &err);
 }
 
 static void cancel(struct run *r, const char *why)
@@ -136,6 +144,7 @@ static void deliver(struct run *r, struct event *v)
 {
 	switch (v->kind) {
 	case EVENT_END:
+		pace_ended(r->e->pace, v->index, v->result.outcome == OUTCOME_OK);
 		deliver_end(r, &v->result);
 		break;
 	case EVENT_OUTPUT:
@@ -161,23 +170,75 @@ static void on_signal(struct run *r)
 	cancel(r, "interrupted before it began");
 }
 
+/* Lets begin what may. */
+static void launch(struct run *r)
+{
+	enum pace_answer answer = PACE_END;
+	size_t index;
+
+	while (!r->cancelled && !r->late && (answer = pace_next(r->e->pace, now_ms(), &index, &r->wake)) == PACE_GO) {
+		r->e->on_begin(r->e->arg, index);
+		if (pool_put(r->pool, to_item(index), r->err) == 0)
+			continue;
+		r->failed = true;
+		r->done++;
+		cancel(r, "dt failed");
+	}
+	if (answer == PACE_END && pace_stopped(r->e->pace) && !r->end->stopped && !r->cancelled && !r->late) {
+		r->end->stopped = true;
+		r->why_skipped = pace_stopped(r->e->pace);
+		skip_waiting(r);
+	}
+}
+
+static void tick(struct run *r, bool asked)
+{
+	uint64_t number;
+
+	if (asked)
+		(void)!read(r->e->info_fd, &number, sizeof(number));
+	if (!asked && (!r->e->tick_ms || now_ms() < r->ticked + r->e->tick_ms))
+		return;
+	r->ticked = now_ms();
+	r->e->on_tick(r->e->arg, asked);
+}
+
+static int wait_ms(const struct run *r)
+{
+	int64_t wake = r->wake;
+
+	if (!r->cancelled && !r->late)
+		wake = deadline_min(wake, r->e->env.deadline);
+	if (r->e->tick_ms)
+		wake = deadline_min(wake, r->ticked + r->e->tick_ms);
+	return deadline_poll_ms(wake);
+}
+
 static void loop(struct run *r)
 {
 	int64_t deadline = r->e->env.deadline;
 
-	while (r->done < r->e->hosts) {
-		struct pollfd fds[] = { { pool_fd(r->pool), POLLIN, 0 }, { r->e->signal_fd, POLLIN, 0 } };
-		int n = poll(fds, 2, r->cancelled || r->late ? -1 : deadline_poll_ms(deadline));
+	for (launch(r); r->done < r->e->hosts; launch(r)) {
+		struct pollfd fds[] = {
+			{ pool_fd(r->pool), POLLIN, 0 }, { r->e->signal_fd, POLLIN, 0 }, { r->e->info_fd, POLLIN, 0 },
+		};
+		int n = poll(fds, ARRAY_LEN(fds), wait_ms(r));
 		struct event *v;
 
+		r->wake = 0;
 		if (n > 0 && fds[1].revents)
 			on_signal(r);
 		while ((v = (struct event *)pool_receive(r->pool)) != NULL) {
+			bool end = v->kind == EVENT_END;
+
 			deliver(r, v);
-			/* a flood of events must not hide a signal */
+			/* a flood of events must not hide a signal, nor keep a thread idle */
 			if (r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
 				on_signal(r);
+			if (end)
+				launch(r);
 		}
+		tick(r, n > 0 && fds[2].revents);
 		/* what has begun has this deadline too, and ends by itself */
 		if (!r->cancelled && !r->late && deadline && now_ms() >= deadline) {
 			r->late = true;
@@ -205,14 +266,6 @@ int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
 	r.pool = pool_new(threads, QUEUE_BYTES, work, &r, err);
 	if (!r.pool)
 		goto out;
-	for (size_t i = 0; i < e->hosts; i++) {
-		if (pool_put(r.pool, to_item(i), err) != 0) {
-			r.failed = true;
-			r.done += e->hosts - i;
-			cancel(&r, "dt failed");
-			break;
-		}
-	}
 	loop(&r);
 	ret = r.failed ? -1 : 0;
 out:

@@ -6,26 +6,36 @@
 #ifndef DT_RUN_ENGINE_H
 #define DT_RUN_ENGINE_H
 
+#include <stdbool.h>
+
 #include "dt/base/err.h"
+#include "dt/run/pace.h"
 #include "dt/run/services.h"
 
 struct engine {
 	struct dt_call *call;
 	struct task_env env;		/* emit, note, arg, logins are the engine's to set */
 	size_t hosts;
-	size_t coproc;			/* hosts at a time */
+	size_t coproc;			/* hosts at a time: so many threads */
+	struct pace *pace;		/* which of them begins when */
 	int cancel_fd;			/* the eventfd behind env.ssh->cancel_fd; written once on cancel */
 	int signal_fd;			/* an eventfd(2): the number of a signal that came, and cancels; or -1 */
+	void (*on_begin)(void *arg, size_t index);
 	/* Output as it arrives, with env.stream.  -1 cancels the run (*err is kept). */
 	int (*on_output)(void *arg, size_t index, int stream, const char *data, size_t len, struct dt_err *err);
 	/* The end of a host, exactly once each; the result is released after it. */
 	int (*on_end)(void *arg, const struct result *r, struct dt_err *err);
 	void (*on_note)(void *arg, size_t index, int level, const char *text);
+	/* Every tick_ms at the latest (0: never), and at once after info_fd (an eventfd, or -1) became readable. */
+	void (*on_tick)(void *arg, bool asked);
+	int64_t tick_ms;
+	int info_fd;
 	void *arg;
 };
 
 struct engine_end {
 	int signal;	/* that cancelled the run, or 0 */
+	bool stopped;	/* by a canary or --max-fail, before all hosts had begun */
 };
 
 /*

@@ -44,7 +44,7 @@ int pool_fd(const struct pool *p);
 /* A detached thread with a small stack.  0, or -1 (errno). */
 int thread_spawn(void (*fn)(void *), void *arg);
 
-/* Turns: at most limit holders of a key at a time. */
+/* Turns: at most limit holders of a key at a time, or fewer where some were dropped. */
 struct gate;
 struct gate *gate_new(unsigned limit);	/* NULL: no memory */
 void gate_free(struct gate *g);
@@ -54,6 +54,15 @@ void gate_free(struct gate *g);
  */
 int gate_enter(struct gate *g, const char *key, int64_t deadline, struct dt_err *err);
 void gate_leave(struct gate *g, const char *key);
+/*
+ * What became of a holder.  Dropped: half as many turns at its key from now
+ * on, one at least (once for all that were dropped in the same moment); the
+ * number is returned, and in *since_ms when one was last let in, of which is
+ * known only where there is a crowd or a drop (-1: not known).  Let in: a
+ * turn more, after as many successes as there are turns.
+ */
+unsigned gate_dropped(struct gate *g, const char *key, int64_t *since_ms);
+void gate_let_in(struct gate *g, const char *key);
 /* Wakes all that wait, for good. */
 void gate_cancel(struct gate *g);
 

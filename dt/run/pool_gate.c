@@ -4,13 +4,19 @@
 #include <string.h>
 #include <time.h>
 
+#include "dt/base/util.h"
 #include "dt/run/pool.h"
 
 #define BUCKETS 1024	/* a power of two */
 
+/* So long after a drop another one is of the same moment. */
+#define MOMENT_MS 250
+
 struct turn {
 	char *key;
 	unsigned held, waiting;
+	unsigned limit, credit;
+	int64_t let_in, dropped;	/* when last; 0: never */
 	struct turn *next;
 };
 
@@ -82,6 +88,7 @@ static struct turn *find(struct gate *g, const char *key, bool make)
 		free(t);
 		return NULL;
 	}
+	t->limit = g->limit;
 	t->next = *b;
 	*b = t;
 	return t;
@@ -91,7 +98,7 @@ static void drop_unused(struct gate *g, struct turn *t)
 {
 	struct turn **at = bucket(g, t->key);
 
-	if (t->held || t->waiting)
+	if (t->held || t->waiting || t->dropped)
 		return;
 	while (*at != t)
 		at = &(*at)->next;
@@ -113,13 +120,13 @@ int gate_enter(struct gate *g, const char *key, int64_t deadline, struct dt_err 
 		return err_nomem(err);
 	}
 	t->waiting++;
-	while (t->held >= g->limit && !g->cancelled && !timed)
+	while (t->held >= t->limit && !g->cancelled && !timed)
 		timed = deadline ? pthread_cond_timedwait(&g->freed, &g->lock, &until)
 				 : pthread_cond_wait(&g->freed, &g->lock);
 	t->waiting--;
 	if (g->cancelled)
 		r = err_set(err, ERR_SKIPPED, "interrupted before it began");
-	else if (t->held >= g->limit)
+	else if (t->held >= t->limit)
 		r = err_set(err, ERR_TIMEOUT, "no turn to log in at %s", key);
 	else
 		t->held++;
@@ -139,6 +146,46 @@ void gate_leave(struct gate *g, const char *key)
 		if (t->waiting)
 			(void)pthread_cond_broadcast(&g->freed);
 		drop_unused(g, t);
+	}
+	(void)pthread_mutex_unlock(&g->lock);
+}
+
+unsigned gate_dropped(struct gate *g, const char *key, int64_t *since_ms)
+{
+	struct turn *t;
+	int64_t now = now_ms();
+	unsigned left = 1;
+
+	*since_ms = -1;
+	(void)pthread_mutex_lock(&g->lock);
+	t = find(g, key, true);
+	if (t) {
+		if (t->let_in)
+			*since_ms = now - t->let_in;
+		if (!t->dropped || now - t->dropped >= MOMENT_MS) {
+			t->limit = t->limit > 1 ? t->limit / 2 : 1;
+			t->dropped = now;
+			t->credit = 0;
+		}
+		left = t->limit;
+	}
+	(void)pthread_mutex_unlock(&g->lock);
+	return left;
+}
+
+void gate_let_in(struct gate *g, const char *key)
+{
+	struct turn *t;
+
+	(void)pthread_mutex_lock(&g->lock);
+	t = find(g, key, false);
+	if (t) {
+		t->let_in = now_ms();
+		if (t->limit < g->limit && ++t->credit > t->limit) {
+			t->limit++;
+			t->credit = 0;
+			(void)pthread_cond_broadcast(&g->freed);
+		}
 	}
 	(void)pthread_mutex_unlock(&g->lock);
 }

@@ -38,6 +38,7 @@ struct dt_task {
 	struct dt_exit last;		/* of the last command */
 	struct strs scratch;
 	char turn[96];			/* the key held in env->logins, or "" */
+	char key[96];			/* the key of the login under way; "" once a command has ended */
 	bool bad;			/* an outcome that cannot become okay is recorded */
 	const struct dt_exec *exec;	/* the one under way */
 };

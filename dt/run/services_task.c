@@ -1,6 +1,7 @@
 /*
  * services_task - one host of a call: its session, its commands, its outcome.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,12 @@
 #include "dt/run/services_impl.h"
 
 extern char **environ;
+
+/* Tries more where nobody was let in; what a host without a connect timeout is given; waits between tries. */
+#define TRIES 3
+#define PATIENCE_MS 10000
+#define BACKOFF_MS 100
+#define BACKOFF_TIMES 4
 
 int task_error(struct dt_task *t, const struct dt_err *err)
 {
@@ -28,6 +35,7 @@ static int on_connect(void *arg, const char *address, int64_t deadline, struct d
 	struct dt_task *t = arg;
 
 	(void)snprintf(t->turn, sizeof(t->turn), "%s port %d", address, t->target->port);
+	(void)snprintf(t->key, sizeof(t->key), "%s", t->turn);
 	if (gate_enter(t->env->logins, t->turn, deadline, err) == 0)
 		return 0;
 	t->turn[0] = '\0';
@@ -50,26 +58,71 @@ static void on_note(void *arg, int level, const char *text)
 	t->env->note(t->env->arg, t->index, level, text);
 }
 
-static int connect_task(struct dt_task *t)
+/*
+ * A host that drops logins has too many of them: fewer at a time there, and
+ * another try, as long as others are let in; nothing has begun.
+ */
+static bool try_again(struct dt_task *t, const struct dt_err *err, int tries)
+{
+	int64_t timeout = t->target->connect_timeout_ms ? t->target->connect_timeout_ms : PATIENCE_MS, since, pause;
+	unsigned left, random;
+	char text[200];
+
+	if (err->code != ERR_CONNECT || (err->sys != ECONNRESET && err->sys != ECONNREFUSED) || !*t->key)
+		return false;
+	left = gate_dropped(t->env->logins, t->key, &since);
+	if (since < 0 ? err->sys == ECONNREFUSED || tries >= TRIES : since > timeout)
+		return false;
+	random_bytes(&random, sizeof(random));
+	pause = (int64_t)BACKOFF_MS << (tries < BACKOFF_TIMES ? tries : BACKOFF_TIMES);
+	pause = pause / 2 + random % (unsigned)pause;
+	(void)snprintf(text, sizeof(text), "%s dropped the login: at most %u at a time there now; another try in %d ms",
+		       t->key, left, (int)pause);
+	on_note(t, 1, text);
+	/* where it is cancelled meanwhile, the next try says so */
+	(void)ssh_wait(t->env->ssh, -1, 0, deadline_min(now_ms() + pause, t->env->deadline));
+	return true;
+}
+
+static int connect_task(struct dt_task *t, struct dt_err *err)
 {
 	const struct session_hooks hooks = {
 		.before_connect = on_connect, .after_login = on_login, .note = on_note, .arg = t,
 	};
-	struct dt_err err = DT_ERR_INIT;
-	/* the hooks live as long as the session: the openssh transport logs in later */
-	struct session_hooks *kept = malloc(sizeof(*kept));
 
-	if (!kept) {
-		(void)err_nomem(&err);
-		return task_error(t, &err);
-	}
-	*kept = hooks;
-	t->hooks = kept;
-	if (session_open(t->env->ssh, t->target, kept, t->env->deadline, &t->session, &err) != 0)
-		return task_error(t, &err);
+	/* the hooks live as long as the session: the openssh transport logs in later */
+	if (!t->hooks)
+		t->hooks = malloc(sizeof(*t->hooks));
+	if (!t->hooks)
+		return err_nomem(err);
+	*t->hooks = hooks;
+	if (session_open(t->env->ssh, t->target, t->hooks, t->env->deadline, &t->session, err) != 0)
+		return -1;
 	(void)snprintf(t->result->address, sizeof(t->result->address), "%s", session_address(t->session));
 	t->result->transport = session_transport(t->session);
-	return DT_OK;
+	if (*session_address(t->session))
+		gate_let_in(t->env->logins, t->key); /* the openssh transport logs in with its first command */
+	return 0;
+}
+
+/* Runs a command, on a session that is made where there is none.  0, or -1. */
+static int run_command(struct dt_task *t, const struct session_exec *req, struct session_exit *got, struct dt_err *err)
+{
+	for (int tries = 0;; tries++) {
+		int r = t->session ? 0 : connect_task(t, err);
+
+		if (r == 0)
+			r = session_run(t->session, req, got, err);
+		if (r == 0 || !try_again(t, err, tries)) {
+			if (r == 0 && *t->key)
+				gate_let_in(t->env->logins, t->key);
+			t->key[0] = '\0'; /* from here on something may have begun */
+			return r;
+		}
+		session_close(t->session);
+		t->session = NULL;
+		err->sys = 0;
+	}
 }
 
 /* ---- commands ---- */
@@ -159,8 +212,6 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 		return DT_FAIL;
 	if (t->env->interactive)
 		return exec_interactive(t, e, end);
-	if (!t->session && connect_task(t) != DT_OK)
-		return DT_FAIL;
 	buf_init(&sudo.command, 0);
 	if (e->flags & DT_EXEC_SUDO) {
 		if (sudo_command(&sudo, e->command, t->env->sudo != NULL) != 0) {
@@ -175,7 +226,7 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 		req.become = sudo.become;
 	}
 	t->exec = e;
-	r = session_run(t->session, &req, &got, &err);
+	r = run_command(t, &req, &got, &err);
 	t->exec = NULL;
 	buf_release(&sudo.command);
 	if (r != 0)

@@ -3,6 +3,7 @@
  */
 #include "dt/ssh/lib.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,14 @@ int lib_prefer(struct session *s, int method, const char *list, struct dt_err *e
 	return r ? -1 : 0;
 }
 
+/* The host closed the connection before it knew who we are: as sshd does with one too many (MaxStartups). */
+static int dropped(const struct lib *l, struct dt_err *err)
+{
+	if (err->code == ERR_CONNECT && (l->wire.eof || l->wire.error))
+		err->sys = ECONNRESET;
+	return -1;
+}
+
 static int handshake(struct session *s, bool search_hashed, int64_t deadline, struct dt_err *err)
 {
 	struct lib *l = s->state;
@@ -102,13 +111,14 @@ static int handshake(struct session *s, bool search_hashed, int64_t deadline, st
 		return -1;
 	while ((rc = libssh2_session_handshake(l->session, l->wire.fd)) == LIBSSH2_ERROR_EAGAIN)
 		if (lib_again(s, deadline, ERR_CONNECT, "handshake", err) != 0)
-			return -1;
+			return dropped(l, err);
 	if (rc == 0)
 		return 0;
 	/* -5: no common algorithm; ssh(1) knows more of them */
-	return lib_error(s, rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE ? ERR_UNSUPPORTED
-											       : ERR_CONNECT,
-			 "handshake", err);
+	(void)lib_error(s, rc == LIBSSH2_ERROR_KEX_FAILURE || rc == LIBSSH2_ERROR_METHOD_NONE ? ERR_UNSUPPORTED
+											      : ERR_CONNECT,
+			"handshake", err);
+	return dropped(l, err);
 }
 
 struct login_call {

@@ -503,8 +503,13 @@ static int failure(struct call *c, bool marked)
 				return err_set(c->err, meanings[i].code, "%s", text ? text : line);
 			}
 	}
-	if (marked && !c->begun && !stood(c->log.data))
-		return err_set(c->err, ERR_CONNECT, "%s", line);
+	if (marked && !c->begun && !stood(c->log.data)) {
+		(void)err_set(c->err, ERR_CONNECT, "%s", line);
+		/* before any key was exchanged (OpenSSH 9.2 kex.c) */
+		if (strstr(c->log.data, "kex_exchange_identification: "))
+			c->err->sys = ECONNRESET;
+		return -1;
+	}
 	return err_set(c->err, ERR_LOST, "%s", *line ? line : "ssh ended with 255 and no exit status of the command");
 }
 

@@ -30,6 +30,8 @@ typedef void session_note_fn(void *arg, int level, const char *text);
  * then called exactly once, at the latest by session_close.
  * 0, or -1: ERR_RESOLVE, ERR_CONNECT, ERR_HOSTKEY, ERR_AUTH, ERR_TIMEOUT,
  * ERR_SKIPPED (cancelled), ERR_LOCAL.  Nothing has begun on the host then.
+ * ERR_CONNECT with sys ECONNRESET: the host dropped the connection before the
+ * login, as one does that has too many; ECONNREFUSED: nobody listens.
  */
 struct session_hooks {
 	int (*before_connect)(void *arg, const char *address, int64_t deadline, struct dt_err *err);
@@ -80,7 +82,8 @@ struct session_exit {
 
 /*
  * Runs one command.  0 with *end, or -1: ERR_CONNECT (refused before it
- * began), ERR_LOST, ERR_TIMEOUT, ERR_KILLED (cancelled); in the last two the
+ * began; sys as with session_open, whose work the openssh transport does
+ * here), ERR_LOST, ERR_TIMEOUT, ERR_KILLED (cancelled); in the last two the
  * remote process group was ended, or the message says that this could not
  * be confirmed.
  */

@@ -277,17 +277,17 @@ class BitFlip:
         return data
 
 
-class Faultd(Server):
-    """tests/fleet/faultd.c; in a command, "fault=..." says how it ends."""
+class Simfleet(Server):
+    """tests/fleet/simfleet.c as one server; in a command, "fault=..." says how it ends."""
 
     def __init__(self, build):
-        super().__init__("dt-faultd-")
-        self.program = os.path.join(build, "tests/faultd")
+        super().__init__("dt-simfleet-")
+        self.program = os.path.join(build, "tests/simfleet")
         self.hostkeys = [keygen(self.path("host_ed25519"))]
         self.start()
 
     def command(self):
-        return [self.program, str(self.port), self.hostkeys[0]]
+        return [self.program, "-p", str(self.port), "-k", self.hostkeys[0]]
 
     known_hosts = Sshd.known_hosts
 

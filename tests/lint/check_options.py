@@ -57,7 +57,7 @@ lint.check(["man/dt.conf.5: %s is no key" % n for n in sorted(conf_keys() - want
 usage = dt("--help")
 lint.check("" if usage.returncode == 0 else "dt --help: exit %d: %s" % (usage.returncode, usage.stderr))
 shown = dict((m.group(2), (m.group(1), m.group(3))) for m in
-             re.finditer(r"^  (?:-(\w), |    )--([\w-]+)(?: ([A-Z]+))?(?: |$)", usage.stdout, re.M))
+             re.finditer(r"^  (?:-(\w), |    )--([\w-]+)(?: ([A-Z=]+))?(?: |$)", usage.stdout, re.M))
 for name, (letter, arg, _) in options.items():
     lint.check("" if shown.get(name) == (letter, arg) else "dt --help has %s for --%s" % (shown.get(name), name))
 lint.check(["dt --help: --%s is not in the table" % n for n in sorted(set(shown) - set(options))])

@@ -8,19 +8,19 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import BUILD, Bed  # noqa: E402
-from daemons import Faultd, Sshd, wait_for  # noqa: E402
+from daemons import Simfleet, Sshd, wait_for  # noqa: E402
 from testing import DT, check, ended, equal, main  # noqa: E402
 
 bed = Bed()
 server = Sshd(bed.authorized)
 gate = Sshd(bed.authorized)
-faultd = Faultd(BUILD)
+fleet = Simfleet(BUILD)
 bed.hosts("h", 40, server, "sound")
 bed.host("gate", gate)
 for number in range(1, 11):
     bed.host("g%d" % number, server, "behind via=gate", address="127.2.0.%d" % number)
 bed.host("dead[1-5]", server, "dead", port=1)
-bed.host("odd[1-10]", faultd, "odd")
+bed.host("odd[1-10]", fleet, "odd")
 
 
 def test_all_kinds_at_once():

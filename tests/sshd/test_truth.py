@@ -7,7 +7,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import BUILD, HEAVY, Bed  # noqa: E402
-from daemons import Faultd, Sshd, wait_for  # noqa: E402
+from daemons import Simfleet, Sshd, wait_for  # noqa: E402
 from testing import check, ended, equal, has, main  # noqa: E402
 
 MANY = 25 * HEAVY
@@ -93,7 +93,7 @@ def test_sshd_stopped_mid_output():
 
 def test_channel_without_status():
     bed = Bed()
-    server = Faultd(BUILD)
+    server = Simfleet(BUILD)
     bed.hosts("h", MANY, server)
     # What a sound end looks like here: else the rest would prove nothing.
     ends = bed.outcomes("h1", "ssh", "fault=none", status=0)
@@ -106,7 +106,7 @@ def test_channel_without_status():
     no_okay(bed.outcomes("h[1-20]", "ssh", "fault=signal", status=5), 20, ["killed"])
     no_okay(bed.outcomes("h1", "ssh", "fault=refuse-exec"), 1, ["failed", "unreachable", "lost"])
     no_okay(bed.outcomes("-u", "nochannel", "h1", "ssh", "true", status=4), 1, ["failed", "unreachable", "lost"])
-    ends = bed.outcomes("--command-timeout", "1s", "h1", "ssh", "fault=silent", status=4)
+    ends = bed.outcomes("--command-timeout", "1s", "h1", "ssh", "fault=silent-exec", status=4)
     no_okay(ends, 1, ["timeout"])
 
 

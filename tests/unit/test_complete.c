@@ -105,7 +105,7 @@ static void test_selection(void)
 static void test_options(void)
 {
 	check("dt --acc", "--accept-new");
-	check("dt --co", "--command-timeout|--coproc");
+	check("dt --co", "--command-timeout|--confirm|--confirm-over|--coproc");
 	check("dt -p --output js", "jsonl");
 	check("dt -po ", "fold|jsonl|omni|pdsh");
 	check("dt --transport=l", "--transport=libssh2");

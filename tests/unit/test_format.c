@@ -330,7 +330,7 @@ static void test_jsonl(void)
 	tally_add(&t, &r);
 	ends("jsonl", &r);
 	check_json("{'event':'end','host':'web1','address':'10.0.0.7','user':'deploy','module':'ssh','status':'failed',"
-		   "'rc':3,'signal':null,'seconds':2.042,'stdout':'out','stderr':'err\\n','truncated':false,"
+		   "'rc':3,'signal':null,'began':1.000,'seconds':2.042,'stdout':'out','stderr':'err\\n','truncated':false,"
 		   "'reason':'exit 3','transport':'libssh2'}");
 	result_release(&r);
 
@@ -338,14 +338,14 @@ static void test_jsonl(void)
 	tally_add(&t, &r);
 	ends("jsonl", &r);
 	check_json("{'event':'end','host':'web1','address':null,'user':null,'module':'ssh','status':'unreachable',"
-		   "'rc':null,'signal':null,'seconds':0.000,'stdout':'','stderr':'','truncated':false,"
+		   "'rc':null,'signal':null,'began':0.000,'seconds':0.000,'stdout':'','stderr':'','truncated':false,"
 		   "'reason':'connect: connection refused','transport':null}");
 	result_release(&r);
 
 	made(&r, 0, "", -1, "KILL", "");
 	ends("jsonl", &r);
 	check_json("{'event':'end','host':'web1','address':null,'user':null,'module':'ssh','status':'killed',"
-		   "'rc':null,'signal':'KILL','seconds':0.000,'stdout':'','stderr':'','truncated':false,"
+		   "'rc':null,'signal':'KILL','began':0.000,'seconds':0.000,'stdout':'','stderr':'','truncated':false,"
 		   "'reason':'killed: signal KILL','transport':null}");
 	result_release(&r);
 

@@ -1,0 +1,254 @@
+#include "dt/report/progress.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "dt/base/escape.h"
+#include "dt/base/util.h"
+#include "dt/report/json.h"
+
+#define FIRST_MS 500	/* a run shorter than that shows none */
+#define LIVE_MS 100
+#define LINES_MS 1000
+#define SAMPLES 32	/* of which the rate is made */
+#define SLOWEST 3
+#define NONE UINT32_MAX
+
+/* A host that runs; they are a list, the longest running first. */
+struct runner {
+	const char *name;	/* NULL: it does not run */
+	int64_t since;
+	uint32_t before, behind;
+};
+
+struct progress {
+	enum progress_mode mode;
+	int fd;
+	bool live, shown;
+	int64_t began, last;
+	size_t hosts, done, okay, running;
+	struct runner *runners;
+	uint32_t first, end;
+	struct {
+		int64_t at;
+		size_t done;
+	} samples[SAMPLES];
+	size_t sampled;
+};
+
+struct progress *progress_new(enum progress_mode mode, int fd, bool live, size_t hosts, int64_t now)
+{
+	struct progress *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->runners = calloc(hosts + 1, sizeof(*p->runners));
+	if (!p || !p->runners) {
+		free(p);
+		return NULL;
+	}
+	p->mode = mode;
+	p->fd = fd;
+	p->live = live;
+	p->hosts = hosts;
+	p->began = p->last = now;
+	p->first = p->end = NONE;
+	return p;
+}
+
+void progress_free(struct progress *p)
+{
+	if (!p)
+		return;
+	progress_hide(p);
+	free(p->runners);
+	free(p);
+}
+
+int64_t progress_interval(const struct progress *p)
+{
+	return p->mode == PROGRESS_NEVER ? 0 : p->mode == PROGRESS_LINE && p->live ? LIVE_MS : LINES_MS;
+}
+
+void progress_begin(struct progress *p, size_t index, const char *name, int64_t now)
+{
+	struct runner *r = &p->runners[index];
+
+	*r = (struct runner){ name, now, p->end, NONE };
+	if (p->end != NONE)
+		p->runners[p->end].behind = (uint32_t)index;
+	else
+		p->first = (uint32_t)index;
+	p->end = (uint32_t)index;
+	p->running++;
+}
+
+void progress_end(struct progress *p, size_t index, bool ok)
+{
+	struct runner *r = &p->runners[index];
+
+	p->done++;
+	p->okay += ok;
+	if (!r->name)
+		return;
+	*(r->before != NONE ? &p->runners[r->before].behind : &p->first) = r->behind;
+	*(r->behind != NONE ? &p->runners[r->behind].before : &p->end) = r->before;
+	r->name = NULL;
+	p->running--;
+}
+
+/* Hosts a second, over the last samples. */
+static double rate(struct progress *p, int64_t now)
+{
+	size_t oldest = p->sampled < SAMPLES ? 0 : p->sampled % SAMPLES;
+	int64_t since = p->sampled ? p->samples[oldest].at : p->began;
+	size_t done = p->sampled ? p->samples[oldest].done : 0;
+	double per_second = now > since ? (double)(p->done - done) * 1000 / (double)(now - since) : 0;
+
+	p->samples[p->sampled % SAMPLES].at = now;
+	p->samples[p->sampled % SAMPLES].done = p->done;
+	p->sampled++;
+	return per_second;
+}
+
+/* "4.1s", "12m", "3h". */
+static int add_time(struct buf *b, double seconds)
+{
+	if (seconds < 100)
+		return buf_addf(b, seconds < 9.95 ? "%.1fs" : "%.0fs", seconds);
+	return seconds < 6000 ? buf_addf(b, "%.0fm", seconds / 60) : buf_addf(b, "%.1fh", seconds / 3600);
+}
+
+static int add_words(struct progress *p, struct buf *b, int64_t now)
+{
+	double per_second = rate(p, now);
+	size_t failed = p->done - p->okay;
+	uint32_t at = p->first;
+	int r = buf_addf(b, "%zu of %zu done, %zu okay, %zu failed, %zu running", p->done, p->hosts, p->okay, failed,
+			 p->running);
+
+	if (per_second > 0) {
+		r |= buf_addf(b, per_second < 10 ? ", %.1f/s, " : ", %.0f/s, ", per_second);
+		r |= add_time(b, (double)(p->hosts - p->done) / per_second) | buf_adds(b, " left");
+	}
+	for (int i = 0; i < SLOWEST && at != NONE; i++, at = p->runners[at].behind) {
+		r |= buf_adds(b, i ? ", " : "; longest: ") | escape(b, p->runners[at].name, strlen(p->runners[at].name));
+		r |= buf_addc(b, ' ') | add_time(b, (double)(now - p->runners[at].since) / 1000);
+	}
+	return r;
+}
+
+static int add_json(struct progress *p, struct buf *b, int64_t now)
+{
+	double per_second = rate(p, now);
+	uint32_t at = p->first;
+	int r = buf_addf(b, "{\"event\":\"progress\",\"hosts\":%zu,\"done\":%zu,\"ok\":%zu,\"failed\":%zu,\"running\":%zu,"
+			    "\"rate\":%.1f,\"seconds\":", p->hosts, p->done, p->okay, p->done - p->okay, p->running, per_second);
+
+	r |= json_seconds(b, now - p->began) | buf_adds(b, ",\"longest\":[");
+	for (int i = 0; i < SLOWEST && at != NONE; i++, at = p->runners[at].behind) {
+		r |= buf_adds(b, i ? ",{\"host\":" : "{\"host\":") |
+		     json_text(b, p->runners[at].name);
+		r |= buf_adds(b, ",\"seconds\":") | json_seconds(b, now - p->runners[at].since) | buf_addc(b, '}');
+	}
+	return r | buf_adds(b, "]}");
+}
+
+static void put(const struct progress *p, const struct buf *b)
+{
+	/* what cannot be shown is no fault of the run */
+	for (size_t done = 0; done < b->len;) {
+		ssize_t n = write(p->fd, b->data + done, b->len - done);
+
+		if (n < 0 && errno != EINTR)
+			return;
+		done += n > 0 ? (size_t)n : 0;
+	}
+}
+
+/* Cut to the columns of the terminal: a line that wraps could not be taken back. */
+static void cut(struct buf *b, size_t from, size_t columns)
+{
+	size_t used = 0, n;
+	unsigned cp = 0;
+
+	for (size_t i = from; i < b->len; i += n) {
+		n = utf8_char(b->data + i, b->len - i, &cp);
+		n = n ? n : 1;
+		used += cp >= 0x1100 ? 2 : 1; /* from there on a character may be wide */
+		if (used >= columns) {
+			b->len = i;
+			b->data[i] = '\0';
+			return;
+		}
+	}
+}
+
+void progress_show(struct progress *p, int64_t now)
+{
+	struct winsize size;
+	struct buf b;
+	int r;
+
+	if (p->mode == PROGRESS_NEVER || now < p->last + progress_interval(p) || now < p->began + FIRST_MS)
+		return;
+	p->last = now;
+	buf_init(&b, 65536);
+	if (p->mode == PROGRESS_JSON) {
+		r = add_json(p, &b, now) | buf_addc(&b, '\n');
+	} else if (!p->live) {
+		r = buf_adds(&b, "dt: ") | add_words(p, &b, now) | buf_addc(&b, '\n');
+	} else {
+		r = buf_adds(&b, "\r") | add_words(p, &b, now);
+		cut(&b, 1, ioctl(p->fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80);
+		r |= buf_adds(&b, "\033[K");
+		p->shown = true;
+	}
+	if (r == 0)
+		put(p, &b);
+	buf_release(&b);
+}
+
+void progress_hide(struct progress *p)
+{
+	struct buf b;
+
+	if (!p->shown)
+		return;
+	p->shown = false;
+	buf_init(&b, 64);
+	if (buf_adds(&b, "\r\033[K") == 0)
+		put(p, &b);
+	buf_release(&b);
+}
+
+void progress_once(struct progress *p, int64_t now)
+{
+	struct buf b;
+
+	progress_hide(p);
+	buf_init(&b, 65536);
+	if ((buf_adds(&b, "dt: ") | add_words(p, &b, now) | buf_addc(&b, '\n')) == 0)
+		put(p, &b);
+	buf_release(&b);
+}
+
+int progress_summary(const struct tally *t, int64_t took_ms, struct buf *out)
+{
+	int r = buf_addf(out, "%zu host%s:", t->total, t->total == 1 ? "" : "s");
+	const char *comma = "";
+
+	for (int o = OUTCOME_OK; o <= OUTCOME_UNKNOWN; o++) {
+		size_t n = t->by[o] + (o == OUTCOME_FAILED ? t->by[OUTCOME_LOCAL] : 0);
+
+		if (o == OUTCOME_LOCAL || !n)
+			continue;
+		r |= buf_addf(out, "%s %zu %s", comma, n, o == OUTCOME_OK ? "okay" : outcome_name((enum outcome)o));
+		comma = ",";
+	}
+	return r | buf_adds(out, " in ") | add_time(out, (double)took_ms / 1000);
+}

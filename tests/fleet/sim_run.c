@@ -1,0 +1,367 @@
+#include "sim_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim_command.h"
+
+#define WRAP_XOR 85 /* dt/ssh/wrap.h */
+#define WRITE_MAX 32768 /* in one message */
+#define WRITE_TURN (256 * 1024) /* of one command before others' turn */
+#define PATTERN 4096
+
+enum state { WAITING, OUTPUT, SLEEPING, DONE };
+
+/* A stretch of the output. */
+struct part {
+	int stream; /* 0 stdout, 1 stderr */
+	const char *data; /* NULL: made up */
+	uint64_t len;
+};
+
+struct run {
+	struct run *next;
+	struct conn *conn;
+	ssh_channel channel;
+	enum state state;
+	bool ended; /* either side has closed the channel */
+	struct command command;
+	struct answer answer, said; /* said: by the command; owns its texts */
+	struct part parts[5];
+	int n_parts, part;
+	uint64_t at, sent, limit; /* within the part; of all, and of these at most */
+	int64_t pause_until; /* slow output */
+	struct timer timer;
+	struct ssh_channel_callbacks_struct cb;
+};
+
+struct run *run_next(const struct run *r)
+{
+	return r->next;
+}
+
+/* Made-up output: lines of 63 characters. */
+static char pattern[PATTERN + WRITE_MAX];
+
+void run_init(void)
+{
+	for (size_t i = 0; i < sizeof(pattern); i++)
+		pattern[i] = i % 64 == 63 ? '\n' : (char)('!' + (i % 64 + i % PATTERN / 64) % 90);
+}
+
+static void add_part(struct run *r, int stream, const char *data, uint64_t len)
+{
+	if (len)
+		r->parts[r->n_parts++] = (struct part){ stream, data, len };
+}
+
+/* What the whole output will be. */
+static void plan(struct run *r)
+{
+	struct answer *a = &r->answer;
+	uint64_t sum = 0;
+
+	if (r->command.announced)
+		add_part(r, 1, r->command.marker, MARKER_LEN);
+	if (r->command.killer)
+		add_part(r, 0, "gone\n", 5);
+	else if ((a->set & ANSWER_FAULT) && !(a->set & ANSWER_STDOUT))
+		add_part(r, 0, RUN_TEXT, sizeof(RUN_TEXT) - 1);
+	for (int i = 0; i < 2; i++)
+		if (a->text[i])
+			add_part(r, i, a->text[i]->data, a->text[i]->len);
+	if (a->fault == FAULT_ENDLESS_OUTPUT)
+		a->size[0] = UINT64_MAX;
+	for (int i = 0; i < 2 && r->n_parts < 5; i++)
+		add_part(r, i, NULL, a->size[i]);
+	for (int i = 0; i < r->n_parts; i++)
+		sum += r->parts[i].len;
+	r->limit = a->fault == FAULT_CLOSE_OUTPUT ? sum / 2 : UINT64_MAX;
+}
+
+static void kill_other(struct run *r);
+
+static int on_exec(ssh_session s, ssh_channel channel, const char *line, void *arg)
+{
+	struct run *r = arg;
+	struct conn *c = r->conn;
+	const char *wrong;
+
+	(void)s;
+	(void)channel;
+	if (r->state != WAITING || c->answer.fault == FAULT_EXEC_REFUSED)
+		return 1;
+	if (c->answer.fault == FAULT_CLOSE_EXEC) {
+		conn_close(c);
+		return 1;
+	}
+	if (command_parse(&r->command, line) != 0)
+		return 1;
+	atomic_fetch_add_explicit(&c->lane->fleet->execs, 1, memory_order_relaxed);
+	if (r->command.killer) {
+		kill_other(r);
+	} else {
+		rules_answer(c->lane->fleet->rules, &c->host, r->command.real, &r->answer);
+		wrong = answer_of_command(&r->said, r->command.real);
+		if (wrong) {
+			char text[256];
+
+			(void)snprintf(text, sizeof(text), "simfleet: %s\\n", wrong);
+			(void)answer_set(&r->said, "stderr", text);
+			(void)answer_set(&r->said, "status", "2");
+		}
+		answer_merge(&r->answer, &r->said);
+	}
+	if (r->answer.fault == FAULT_EXEC_REFUSED)
+		return 1;
+	if (r->answer.fault == FAULT_CLOSE_EXEC) {
+		conn_close(c);
+		return 1;
+	}
+	plan(r);
+	/* what follows comes behind libssh's answer to the request, in the turn */
+	r->state = r->answer.fault == FAULT_SILENT_EXEC ? DONE : OUTPUT;
+	return 0;
+}
+
+static int on_shell(ssh_session s, ssh_channel channel, void *arg)
+{
+	return on_exec(s, channel, "", arg);
+}
+
+static int on_pty(ssh_session s, ssh_channel channel, const char *term, int w, int h, int pw, int ph,
+		  void *arg)
+{
+	(void)s, (void)channel, (void)term, (void)w, (void)h, (void)pw, (void)ph, (void)arg;
+	return 0;
+}
+
+static int on_env(ssh_session s, ssh_channel channel, const char *name, const char *value, void *arg)
+{
+	(void)s, (void)channel, (void)name, (void)value, (void)arg;
+	return 0;
+}
+
+static int on_data(ssh_session s, ssh_channel channel, void *data, uint32_t len, int is_stderr, void *arg)
+{
+	(void)s, (void)channel, (void)data, (void)is_stderr, (void)arg;
+	return (int)len;
+}
+
+static void on_close(ssh_session s, ssh_channel channel, void *arg)
+{
+	(void)s, (void)channel;
+	((struct run *)arg)->ended = true;
+}
+
+static void on_timer(void *arg)
+{
+	conn_turn(((struct run *)arg)->conn);
+}
+
+ssh_channel run_open(struct conn *c)
+{
+	struct run *r = calloc(1, sizeof(*r)), **last = &c->runs;
+
+	if (r)
+		r->channel = ssh_channel_new(c->session);
+	if (!r || !r->channel) {
+		free(r);
+		return NULL;
+	}
+	r->conn = c;
+	r->timer.fn = on_timer;
+	r->timer.arg = r;
+	r->cb.userdata = r;
+	r->cb.channel_exec_request_function = on_exec;
+	r->cb.channel_shell_request_function = on_shell;
+	r->cb.channel_pty_request_function = on_pty;
+	r->cb.channel_env_request_function = on_env;
+	r->cb.channel_data_function = on_data;
+	r->cb.channel_close_function = on_close;
+	ssh_callbacks_init(&r->cb);
+	(void)ssh_set_channel_callbacks(r->channel, &r->cb);
+	while (*last)
+		last = &(*last)->next;
+	*last = r;
+	return r->channel;
+}
+
+/* ---- the end ---- */
+
+static void end_by_signal(struct run *r, const char *name)
+{
+	(void)ssh_channel_send_eof(r->channel);
+	(void)ssh_channel_request_send_exit_signal(r->channel, name, 0, "", "");
+	(void)ssh_channel_close(r->channel);
+	r->ended = true;
+}
+
+/* As dt's killer would: TERM to the process group of its command. */
+static void kill_other(struct run *killer)
+{
+	for (struct run *r = killer->conn->runs; r; r = r->next)
+		if (r != killer && !r->ended && r->state != WAITING &&
+		    strcmp(r->command.marker, killer->command.marker) == 0) {
+			r->state = DONE;
+			end_by_signal(r, "TERM");
+		}
+}
+
+static void send_status(struct run *r)
+{
+	(void)ssh_channel_request_send_exit_status(r->channel, (int)r->answer.status);
+}
+
+static void end_as_usual(struct run *r)
+{
+	struct answer *a = &r->answer;
+	bool announced = r->command.announced;
+
+	if (*a->signal) {
+		end_by_signal(r, a->signal);
+		return;
+	}
+	if (r->command.wrapped) {
+		if (a->status == WRAP_XOR && !announced) {
+			end_by_signal(r, "USR2");
+			return;
+		}
+		a->status ^= WRAP_XOR;
+		if (announced && a->status == 255)
+			(void)ssh_channel_write_stderr(r->channel, r->command.marker, MARKER_LEN);
+	}
+	(void)ssh_channel_send_eof(r->channel);
+	send_status(r);
+	(void)ssh_channel_close(r->channel);
+	r->ended = true;
+}
+
+static void end(struct run *r)
+{
+	struct conn *c = r->conn;
+
+	r->state = DONE;
+	switch (r->answer.fault) {
+	case FAULT_CLOSE_OUTPUT:
+		conn_close(c);
+		break;
+	case FAULT_RESET:
+		conn_reset(c);
+		break;
+	case FAULT_EOF_RESET:
+		(void)ssh_channel_send_eof(r->channel);
+		conn_reset(c);
+		break;
+	case FAULT_STATUS_RESET:
+		/* a status that would be believed */
+		r->answer.status = r->command.wrapped ? WRAP_XOR : 0;
+		send_status(r);
+		(void)ssh_blocking_flush(c->session, 0);
+		conn_reset(c);
+		break;
+	case FAULT_NO_STATUS:
+		(void)ssh_channel_send_eof(r->channel);
+		(void)ssh_channel_close(r->channel);
+		r->ended = true;
+		break;
+	case FAULT_NO_EOF:
+		/* libssh writes this and closes the socket itself */
+		wire_flush(&c->wire);
+		c->wire.through = true;
+		ssh_disconnect(c->session);
+		c->ended = true;
+		break;
+	case FAULT_SIGNAL:
+		end_by_signal(r, *r->answer.signal ? r->answer.signal : "KILL");
+		break;
+	default:
+		end_as_usual(r);
+	}
+}
+
+/* Writes what client and socket take; true when all is written. */
+static bool output(struct run *r)
+{
+	bool slow = r->answer.fault == FAULT_SLOW_OUTPUT;
+	uint64_t turn = slow ? 1 : WRITE_TURN;
+
+	while (r->part < r->n_parts && r->sent < r->limit) {
+		const struct part *p = &r->parts[r->part];
+		uint64_t n = p->len - r->at, window = ssh_channel_window_size(r->channel);
+		int done;
+
+		n = n < window ? n : window;
+		n = n < WRITE_MAX ? n : WRITE_MAX;
+		n = n < turn ? n : turn;
+		n = n < r->limit - r->sent ? n : r->limit - r->sent;
+		/* no window, or the socket is full: whoever changes that brings a turn */
+		if (n == 0 || r->conn->wire.out_len > WRITE_TURN)
+			return false;
+		done = (p->stream ? ssh_channel_write_stderr : ssh_channel_write)(
+			r->channel, p->data ? p->data + r->at : pattern + r->at % PATTERN, (uint32_t)n);
+		if (done <= 0)
+			return false;
+		r->at += (uint64_t)done;
+		r->sent += (uint64_t)done;
+		if (r->at == p->len) {
+			r->part++;
+			r->at = 0;
+		}
+		if ((turn -= (uint64_t)done) == 0) {
+			r->pause_until = slow ? loop_now() + SECOND : 0;
+			loop_timer(r->conn->lane->loop, &r->timer, r->pause_until);
+			return false;
+		}
+	}
+	return true;
+}
+
+void run_turn(struct run *r)
+{
+	if (r->state == OUTPUT && !r->ended && r->pause_until <= loop_now() && output(r)) {
+		r->state = SLEEPING;
+		r->pause_until = loop_now() + r->answer.sleep;
+		if (r->answer.sleep)
+			loop_timer(r->conn->lane->loop, &r->timer, r->pause_until);
+	}
+	if (r->state == SLEEPING && !r->ended && r->pause_until <= loop_now())
+		end(r);
+}
+
+static void run_free(struct run *r, bool channel)
+{
+	loop_timer_stop(r->conn->lane->loop, &r->timer);
+	if (channel) {
+		(void)ssh_remove_channel_callbacks(r->channel, &r->cb);
+		/* libssh frees it for good once the client has closed it too */
+		ssh_channel_free(r->channel);
+	}
+	command_release(&r->command);
+	answer_release(&r->said);
+	free(r);
+}
+
+void run_free_ended(struct conn *c)
+{
+	for (struct run **at = &c->runs, *r; (r = *at);) {
+		if (!r->ended) {
+			at = &r->next;
+			continue;
+		}
+		*at = r->next;
+		run_free(r, true);
+	}
+}
+
+void run_free_all(struct conn *c)
+{
+	while (c->runs) {
+		struct run *r = c->runs;
+
+		c->runs = r->next;
+		/* the session frees its channels */
+		run_free(r, false);
+	}
+}
