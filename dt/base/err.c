@@ -1,5 +1,6 @@
 #include "dt/base/err.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,17 @@ int err_set(struct dt_err *e, enum err_code code, const char *fmt, ...)
 	return -1;
 }
 
+const char *err_text(int sys, char *out, size_t size)
+{
+	char why[128];
+
+	(void)snprintf(out, size, "%s", strerror_r(sys, why, sizeof(why)));
+	/* "RFS specific error" keeps its capitals */
+	if (out[0] && islower((unsigned char)out[1]))
+		out[0] = (char)tolower((unsigned char)out[0]);
+	return out;
+}
+
 int err_sys(struct dt_err *e, enum err_code code, int sys, const char *fmt, ...)
 {
 	char text[sizeof(e->msg)], why[128];
@@ -38,7 +50,7 @@ int err_sys(struct dt_err *e, enum err_code code, int sys, const char *fmt, ...)
 	mark_cut(text, sizeof(text), n);
 	e->code = code;
 	e->sys = sys;
-	n = snprintf(e->msg, sizeof(e->msg), "%s: %s", text, strerror_r(sys, why, sizeof(why)));
+	n = snprintf(e->msg, sizeof(e->msg), "%s: %s", text, err_text(sys, why, sizeof(why)));
 	mark_cut(e->msg, sizeof(e->msg), n);
 	return -1;
 }

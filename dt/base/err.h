@@ -10,6 +10,7 @@
 #define DT_BASE_ERR_H
 
 #include <stdarg.h>
+#include <stddef.h>
 
 enum err_code {
 	ERR_NONE = 0,
@@ -41,7 +42,9 @@ struct dt_err {
 /* Sets the error; returns -1, so that a function can return err_set(...). */
 int err_set(struct dt_err *e, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The same, with ": strerror(sys)" behind the text. */
+/* errno's text as it stands inside a sentence, "connection refused", in out, which is returned. */
+const char *err_text(int sys, char *out, size_t size);
+/* The same as err_set, with ": " and that text behind. */
 int err_sys(struct dt_err *e, enum err_code code, int sys, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Out of memory: ERR_LOCAL, since in a worker it is that host's result. */

@@ -17,7 +17,7 @@ struct sink;
 struct sink *sink_new(const struct format *f, const struct run_info *run, int out_fd, int diag_fd);
 void sink_free(struct sink *s);
 
-/* Each: 0, or -1 with ERR_FAIL "stdout: Broken pipe". */
+/* Each: 0, or -1 with ERR_FAIL "stdout: broken pipe". */
 int sink_start(struct sink *s, struct dt_err *err);
 /* Raw output as it arrives (--stream); split here into lines for each host, bounded at 64 KiB a line. */
 int sink_stream(struct sink *s, size_t host_index, const char *host, int stream, const char *data,

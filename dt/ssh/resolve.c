@@ -1,6 +1,5 @@
 #include "dt/ssh/resolve.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -156,14 +155,9 @@ static int connect_one(const struct ssh_env *env, const union address *a, int64_
 	return -1;
 }
 
-/* errno's text as it stands inside a sentence: "connection refused". */
-static void reason_text(int sys, char *out, size_t size)
+static const char *reason_text(int sys, char *out, size_t size)
 {
-	char why[128];
-
-	(void)snprintf(out, size, "%s", sys == ETIMEDOUT ? "no answer" : strerror_r(sys, why, sizeof(why)));
-	if (out[0] && islower((unsigned char)out[1]))
-		out[0] = (char)tolower((unsigned char)out[0]);
+	return sys == ETIMEDOUT ? "no answer" : err_text(sys, out, size);
 }
 
 /* Why each address failed; one reason alone where all have the same. */
@@ -177,12 +171,12 @@ static int all_failed(const struct addresses *list, const int *sys, struct dt_er
 	for (size_t i = 0; i < list->n; i++)
 		same &= sys[i] == last;
 	if (same) {
-		reason_text(last, text, sizeof(text));
+		(void)snprintf(text, sizeof(text), "%s", reason_text(last, why, sizeof(why)));
 	} else {
 		for (size_t i = 0; i < list->n && len < sizeof(text); i++) {
-			reason_text(sys[i], why, sizeof(why));
 			address_text(&list->v[i], name, sizeof(name));
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s", i ? "; " : "", name, why);
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s", i ? "; " : "", name,
+					       reason_text(sys[i], why, sizeof(why)));
 		}
 	}
 	err_set(err, last == ETIMEDOUT ? ERR_TIMEOUT : last == EMFILE || last == ENFILE ? ERR_LOCAL : ERR_CONNECT,

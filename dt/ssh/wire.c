@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dt/base/err.h"
+
 #define QUEUE_HIGH 65536
 #define QUEUE_MAX (4 << 20)
 #define BURST 262144
@@ -178,6 +180,6 @@ int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline)
 const char *wire_reason(const struct wire *w, char *out, size_t size)
 {
 	if (w->error)
-		return strerror_r(w->error, out, size);
+		return err_text(w->error, out, size);
 	return w->eof ? "connection closed by the host" : "protocol error";
 }

@@ -140,8 +140,8 @@ static void test_bad_values(void)
 	refused(&mod, "typed 1 --colour blue", "mod typed: --colour: \"blue\" is none of red, green");
 	refused(&mod, "typed 1 --even 3", "mod typed: --even: \"3\" is odd");
 	refused(&mod, "typed 1 --wait", "mod typed: --wait needs a value (time)");
-	refused(&mod, "typed 1 /nowhere/at/all", "mod typed: file: /nowhere/at/all: No such file");
-	refused(&mod, "typed 1 /tmp", "mod typed: file: /tmp: Is a directory");
+	refused(&mod, "typed 1 /nowhere/at/all", "mod typed: file: /nowhere/at/all: no such file");
+	refused(&mod, "typed 1 /tmp", "mod typed: file: /tmp: is a directory");
 	refused(&mod, "typed 1 /dev/null more", "mod typed: superfluous argument \"more\"");
 	refused(&mod, "none x", "mod none: takes no argument: \"x\"");
 	refused(&single, "", "single: needs a command: the command");

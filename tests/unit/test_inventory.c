@@ -251,8 +251,8 @@ static void test_paths(void)
 	char spec[64];
 	int fd[2];
 
-	CHECK_STR(fault("none"), "none: No such file or directory");
-	CHECK_STR(fault("ini:none"), "none: No such file or directory");
+	CHECK_STR(fault("none"), "none: no such file or directory");
+	CHECK_STR(fault("ini:none"), "none: no such file or directory");
 	CHECK_STR(fault("."), ".: a folder, no inventory");
 	CHECK_STR(hosts_of("store:none", NULL), "");
 	/* what is looked at is not lost */

@@ -304,10 +304,10 @@ static void test_refusals(void)
 	const char *why;
 	struct buf text;
 
-	check_refused(ring, "missing", "No such file or directory");
+	check_refused(ring, "missing", "no such file or directory");
 	CHECK_INT(keyring_add_file(ring, at("missing"), KEY_DEFAULT, &id, &why, &err), 0);
 	CHECK_STR(why, "no such file");
-	check_refused(ring, ".", "Is a directory");
+	check_refused(ring, ".", "is a directory");
 
 	get(&text, at("ed25519"));
 	put("open", text.data, text.len, 0644);

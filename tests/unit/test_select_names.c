@@ -16,7 +16,7 @@ static void test_files(void)
 	WRITE("two words", "db02", 0600);
 	CHECK_STR(hosts("file:\"~/two words\""), "db02");
 	CHECK_STR(hosts("file:~/two\" \"words"), "db02");
-	fault_says("file:~/missing", "/missing: No such file");
+	fault_says("file:~/missing", "/missing: no such file");
 	WRITE("bad", "web01\n\nweb[2-1] # x\n", 0600);
 	fault_says("file:~/bad", "/bad:3: the range runs backwards");
 	WRITE("nul", "web01\nweb02\0\n", 0600);

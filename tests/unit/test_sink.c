@@ -295,15 +295,15 @@ static void test_failures(void)
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC), fd = scratch(), pipes[2], closed;
 
 	CHECK(full >= 0);
-	fails(full, fd, "omni", "stdout: No space left on device");
-	fails(fd, full, "pdsh", "stderr: No space left on device");
+	fails(full, fd, "omni", "stdout: no space left on device");
+	fails(fd, full, "pdsh", "stderr: no space left on device");
 	CHECK(pipe2(pipes, O_CLOEXEC) == 0);
 	(void)close(pipes[0]);
-	fails(pipes[1], fd, "omni", "stdout: Broken pipe");
-	fails(fd, pipes[1], "pdsh", "stderr: Broken pipe");
+	fails(pipes[1], fd, "omni", "stdout: broken pipe");
+	fails(fd, pipes[1], "pdsh", "stderr: broken pipe");
 	closed = dup(fd);
 	(void)close(closed);
-	fails(closed, fd, "omni", "stdout: Bad file descriptor");
+	fails(closed, fd, "omni", "stdout: bad file descriptor");
 	(void)close(pipes[1]);
 	(void)close(full);
 	(void)close(fd);

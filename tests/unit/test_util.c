@@ -182,9 +182,9 @@ static void test_read_file(void)
 
 	buf_init(&b, 100);
 	CHECK(read_file(in_folder("none"), &b, &err) == -1);
-	CHECK_HAS(err.msg, "/none: No such file or directory");
+	CHECK_HAS(err.msg, "/none: no such file or directory");
 	CHECK(read_file(folder, &b, &err) == -1);
-	CHECK_HAS(err.msg, ": Is a directory");
+	CHECK_HAS(err.msg, ": is a directory");
 	CHECK(read_file("/dev/zero", &b, &err) == -1);
 	CHECK_STR(err.msg, "/dev/zero: larger than 100 bytes");
 	buf_release(&b);
@@ -245,7 +245,7 @@ static void test_make_parents(void)
 	put("a/b/file", "x", 1);
 	CHECK(make_parents(in_folder("a/b/file/c/d"), &err) == -1);
 	CHECK_INT(err.code, ERR_USAGE);
-	CHECK_HAS(err.msg, "Not a directory");
+	CHECK_HAS(err.msg, "not a directory");
 	CHECK(make_parents("file", &err) == 0);
 	(void)unlink(in_folder("a/b/file"));
 	(void)rmdir(in_folder("a/b"));
@@ -278,7 +278,7 @@ static void test_err(void)
 	CHECK(err_set(&err, ERR_LOST, "%s again", err.msg) == -1);
 	CHECK_STR(err.msg, "web1: no 1 again");
 	CHECK(err_sys(&err, ERR_FAIL, 2, "%s", "path") == -1);
-	CHECK_STR(err.msg, "path: No such file or directory");
+	CHECK_STR(err.msg, "path: no such file or directory");
 	CHECK_INT(err.sys, 2);
 	CHECK(err_nomem(&err) == -1);
 	CHECK_INT(err.code, ERR_LOCAL);
