@@ -117,10 +117,10 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	return r;
 }
 
-/* No question, and no word but of an error. */
-static int add_quiet(struct strs *argv)
+/* No question; and how much ssh(1) tells: "ERROR", or "VERBOSE", which tells that the login is done too. */
+static int add_quiet(struct strs *argv, const char *level)
 {
-	return add_option(argv, "BatchMode", "yes") | add_option(argv, "LogLevel", "ERROR");
+	return add_option(argv, "BatchMode", "yes") | add_option(argv, "LogLevel", level);
 }
 
 /*
@@ -140,7 +140,7 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	buf_init(&line, 65536);
 	(void)snprintf(dest, sizeof(dest), "%d", t->port);
 	r |= add_common(&inner, s, via);
-	r |= add_quiet(&inner);
+	r |= add_quiet(&inner, "ERROR");
 	r |= add_via(&inner, s, via);
 	r |= strs_add(&inner, "-W");
 	r |= buf_addf(&line, "[%s]:%s", t->hostname, dest);
@@ -156,14 +156,15 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	return r;
 }
 
-static int make_argv(struct strs *argv, const struct session *s, const char *command, const char *fifo)
+static int make_argv(struct strs *argv, const struct session *s, const char *command, bool marked, const char *fifo)
 {
 	const struct openssh *o = s->state;
 	char path[96];
 	int r = 0;
 
 	r |= add_common(argv, s, s->t);
-	r |= add_quiet(argv);
+	/* a verbose one shows the host's banner on stderr: only where what comes before the marker is not the command's */
+	r |= add_quiet(argv, marked ? "VERBOSE" : "ERROR");
 	r |= add_via(argv, s, s->t);
 	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
 	r |= add_option(argv, "ControlPath", path);
@@ -186,7 +187,7 @@ static void process_free(struct process *p)
 	free(p);
 }
 
-static int start_process(struct session *s, const char *command, struct process **out, struct dt_err *err)
+static int start_process(struct session *s, const char *command, bool marked, struct process **out, struct dt_err *err)
 {
 	struct openssh *o = s->state;
 	struct process *p = calloc(1, sizeof(*p));
@@ -203,7 +204,7 @@ static int start_process(struct session *s, const char *command, struct process 
 	p->log = -1;
 	if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
 		(void)err_sys(err, ERR_LOCAL, errno, "%s", fifo);
-	else if (make_argv(&argv, s, command, fifo) != 0)
+	else if (make_argv(&argv, s, command, marked, fifo) != 0)
 		(void)err_nomem(err);
 	else
 		r = child_start(&p->child, argv.v, NULL, err);
@@ -229,7 +230,8 @@ struct call {
 	bool begun;		/* the marker came (or there is none) */
 	bool odd;		/* it came again: the 255 to come is the wrapper's own */
 	int64_t deadline;	/* once begun */
-	struct buf in, log;
+	struct buf in;
+	struct buf log, early;	/* ssh's words; what stderr said before the marker (a ProxyCommand, a banner) */
 	size_t in_done;
 	bool in_open, failed;
 	int asked;
@@ -293,7 +295,7 @@ static void pass_start(void *arg, const char *data, size_t len)
 	struct call *c = arg;
 
 	if (!c->begun)
-		(void)buf_add(&c->log, data, len < LOG_KEPT - c->log.len ? len : LOG_KEPT - c->log.len);
+		(void)buf_add(&c->early, data, len < LOG_KEPT - c->early.len ? len : LOG_KEPT - c->early.len);
 	else if (len)
 		feed_tail(c, data, len);
 }
@@ -435,10 +437,22 @@ static const struct { const char *text; enum err_code code; } meanings[] = {
 	{ "Could not resolve hostname", ERR_RESOLVE },
 };
 
-/* The last line with letters in it; that is ssh's reason. */
-static void last_line(struct buf *log, char *out, size_t size)
+/* Lines that a verbose ssh(1) writes of sessions that are well. */
+static bool harmless(const char *line, size_t len)
 {
-	char *end = log->data + log->len, *start;
+	static const char *const heads[] = { "Authenticated ", "Transferred: ", "Bytes per second: ", "Warning: Permanently added " };
+
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+		if (len > strlen(heads[i]) && strncmp(line, heads[i], strlen(heads[i])) == 0)
+			return true;
+	/* of a session with a terminal */
+	return len > 22 && strncmp(line, "Connection to ", 14) == 0 && strncmp(line + len - 8, " closed.", 8) == 0;
+}
+
+/* The last line that is not harmless: ssh's reason, or "". */
+static void last_line(const struct buf *log, char *out, size_t size)
+{
+	const char *end = log->data + log->len, *start;
 
 	*out = '\0';
 	while (end > log->data) {
@@ -446,12 +460,20 @@ static void last_line(struct buf *log, char *out, size_t size)
 			end--;
 		for (start = end; start > log->data && start[-1] != '\n'; start--)
 			;
-		if (end > start && *start != '@') {
+		if (end > start && *start != '@' && !harmless(start, (size_t)(end - start))) {
 			(void)snprintf(out, size, "%.*s", (int)(end - start), start);
 			return;
 		}
 		end = start;
 	}
+}
+
+/* What ssh(1) says on it; a ProxyCommand that failed says more than "Connection closed by UNKNOWN port 65535". */
+static void reason_line(const struct call *c, char *out, size_t size)
+{
+	last_line(&c->log, out, size);
+	if (c->early.len && (!*out || strstr(out, " UNKNOWN port ")))
+		last_line(&c->early, out, size);
 }
 
 /* ssh's words on a host key name no fingerprint: so the key is looked at here. */
@@ -474,42 +496,44 @@ static int refuse_key(struct call *c, const char *line)
 	return -1;
 }
 
-/* ssh's messages of a session that stood: what was asked for may have run. */
-static const char *const in_session[] = { "Connection to ", "client_loop:", "Timeout, server ", "Read from remote host" };
-
-/* No word is one too: LogLevel ERROR hides that a host closed a session, and no failure before that. */
-static bool stood(const char *log)
+/* ssh(1) ended before it had logged in, by one of the words that it knows. */
+static int known_failure(struct call *c, const char *line)
 {
-	for (size_t i = 0; i < ARRAY_LEN(in_session); i++)
-		if (strstr(log, in_session[i]))
-			return true;
-	return !*log;
+	for (size_t i = 0; i < ARRAY_LEN(meanings); i++) {
+		const char *text = meanings[i].text;
+
+		if (!strstr(c->log.data, text) && !strstr(c->early.data, text))
+			continue;
+		if (meanings[i].code == ERR_HOSTKEY)
+			return refuse_key(c, line);
+		/* "user@host: " before it is ssh's */
+		text = meanings[i].code == ERR_AUTH ? strstr(line, "Permission denied") : NULL;
+		return err_set(c->err, meanings[i].code, "%s", text ? text : line);
+	}
+	return 0;
 }
 
 /* ssh exited with 255: its own failure. */
 static int failure(struct call *c, bool marked)
 {
+	static const char *const drops[] = {
+		"kex_exchange_identification: ", "Connection closed by ", "Connection reset by ", "ssh_dispatch_run_fatal: ",
+	};
 	char line[300];
 
-	last_line(&c->log, line, sizeof(line));
-	if (!marked || !c->begun) {
-		for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
-			if (strstr(c->log.data, meanings[i].text)) {
-				if (meanings[i].code == ERR_HOSTKEY)
-					return refuse_key(c, line);
-				/* "user@host: " before it is ssh's */
-				const char *text = meanings[i].code == ERR_AUTH ? strstr(line, "Permission denied") : NULL;
-
-				return err_set(c->err, meanings[i].code, "%s", text ? text : line);
-			}
-	}
-	if (marked && !c->begun && !stood(c->log.data)) {
-		(void)err_set(c->err, ERR_CONNECT, "%s", line);
-		/* before any key was exchanged (OpenSSH 9.2 kex.c) */
-		if (strstr(c->log.data, "kex_exchange_identification: "))
-			c->err->sys = ECONNRESET;
+	reason_line(c, line, sizeof(line));
+	if (marked && !c->begun && !strstr(c->log.data, "Authenticated to ")) {
+		if (known_failure(c, line) != 0)
+			return -1;
+		(void)err_set(c->err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the login");
+		for (size_t i = 0; i < ARRAY_LEN(drops); i++)
+			if (strstr(c->log.data, drops[i]))
+				c->err->sys = ECONNRESET;
 		return -1;
 	}
+	/* the host said that it does not run it */
+	if (marked && !c->begun && (strstr(c->log.data, "exec request failed on channel") || strstr(c->log.data, ": open failed: ")))
+		return err_set(c->err, ERR_CONNECT, "%s", line);
 	return err_set(c->err, ERR_LOST, "%s", *line ? line : "ssh ended with 255 and no exit status of the command");
 }
 
@@ -520,7 +544,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	int status, r;
 
 	end->status = -1;
-	if (start_process(s, command, &c.p, err) != 0) {
+	if (start_process(s, command, marker != NULL, &c.p, err) != 0) {
 		session_give_turn(s);
 		return -1;
 	}
@@ -531,6 +555,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	prompt_init(&c.prompt, req->prompt, req->ready);
 	buf_init(&c.in, 65536);
 	buf_init(&c.log, 2 * LOG_KEPT);
+	buf_init(&c.early, 2 * LOG_KEPT);
 	r = pump(&c);
 	end->begun = c.begun;
 	session_give_turn(s);
@@ -555,6 +580,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		explicit_bzero(c.in.data, c.in.len);
 	buf_release(&c.in);
 	buf_release(&c.log);
+	buf_release(&c.early);
 	return r;
 }
 
@@ -633,20 +659,28 @@ static int attached_argv(struct strs *argv, const struct session *s, const char 
 		r |= buf_adds(&line, "exec ") | quote_argv(&line, words, ARRAY_LEN(words));
 	else
 		r |= buf_adds(&line, command);
-	r |= add_common(argv, s, s->t) | add_via(argv, s, s->t);
+	r |= add_common(argv, s, s->t) | add_via(argv, s, s->t) | add_option(argv, "LogLevel", "VERBOSE");
 	r |= strs_add(argv, "-t") | strs_add(argv, "-E") | strs_add(argv, log);
 	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, line.data);
 	buf_release(&line);
 	return r;
 }
 
-/* ssh exited with 255, with these words: had the session begun? */
+/* ssh exited with 255: its own failure, or the command's own status (0). */
 static int attached_failure(struct session *s, struct buf *log, struct dt_err *err)
 {
 	static const struct session_exec nothing;
 	struct call c = { .s = s, .req = &nothing, .err = err, .log = *log };
+	char line[300];
+	int r;
 
-	return log->len ? failure(&c, true) : 0; /* 0: the command's own 255 */
+	last_line(log, line, sizeof(line));
+	if (!*line && strstr(log->data, "Authenticated to "))
+		return 0;
+	buf_init(&c.early, 1);
+	r = failure(&c, true);
+	buf_release(&c.early);
+	return r;
 }
 
 int session_interactive(const struct ssh_env *env, const struct target *t, const char *command,

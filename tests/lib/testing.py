@@ -52,13 +52,13 @@ class Home:
     def store(self):
         return self.read("data/dt/inventory.db", b"")
 
-    def dt(self, *args, stdin=None, stdout=subprocess.PIPE, env=None, text=True, program=DT):
+    def dt(self, *args, stdin=None, stdout=subprocess.PIPE, env=None, text=True, program=DT, preexec_fn=None):
         """Runs dt; the result has returncode, stdout, stderr."""
         data = stdin if not text or stdin is None else stdin.encode()
         process = subprocess.Popen([program, "-F", self.join("ssh_config"), *args] if program == DT else
                                    [program, *args], env=dict(self.env, **(env or {})), cwd=self.path,
                                    stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-                                   stdout=stdout, stderr=subprocess.PIPE, start_new_session=True)
+                                   stdout=stdout, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=preexec_fn)
         try:
             out, err = process.communicate(data, timeout=LIMIT)
         except subprocess.TimeoutExpired:
