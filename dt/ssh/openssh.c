@@ -18,13 +18,11 @@
 #include <unistd.h>
 
 #include "dt/base/child.h"
-#include "dt/base/quote.h"
 #include "dt/base/util.h"
-#include "dt/ssh/hostkey.h"
+#include "dt/ssh/openssh.h"
 #include "dt/ssh/prompt.h"
 #include "dt/ssh/transport.h"
 
-#define LOG_KEPT 4096
 #define NEVER "\001never\001"	/* a marker that does not come */
 
 struct process {
@@ -37,146 +35,6 @@ struct openssh {
 	char dir[64];
 	struct process *processes;
 };
-
-/* ---- the argument vector ---- */
-
-static int add_option(struct strs *argv, const char *name, const char *value)
-{
-	struct buf b;
-	int r;
-
-	buf_init(&b, 65536);
-	r = buf_addf(&b, "%s=%s", name, value) != 0 || strs_add(argv, "-o") != 0 || strs_add(argv, b.data) != 0 ? -1 : 0;
-	buf_release(&b);
-	return r;
-}
-
-/* As ssh(1) expands tokens in some values: a percent sign is doubled. */
-static int add_percent(struct buf *to, const char *text)
-{
-	int r = 0;
-
-	for (; *text; text++)
-		r |= *text == '%' ? buf_adds(to, "%%") : buf_addc(to, *text);
-	return r;
-}
-
-/* The same as an option "NAME=VALUE" (name NULL: the value alone). */
-static int add_expanded(struct strs *argv, const char *name, const char *value)
-{
-	struct buf b;
-	int r;
-
-	buf_init(&b, 131072);
-	r = add_percent(&b, value);
-	if (r == 0)
-		r = name ? add_option(argv, name, b.data) : strs_add(argv, b.data);
-	buf_release(&b);
-	return r;
-}
-
-/* The files of dt's command line or inventory, and no other source of keys. */
-static int add_known_hosts(struct strs *argv, const char *files)
-{
-	return add_expanded(argv, "UserKnownHostsFile", files) | add_option(argv, "GlobalKnownHostsFile", "none") |
-	       add_option(argv, "KnownHostsCommand", "none") | add_option(argv, "VerifyHostKeyDNS", "no") |
-	       add_option(argv, "NoHostAuthenticationForLocalhost", "no");
-}
-
-/* What ssh(1) is told about one host of the chain. */
-static int add_common(struct strs *argv, const struct session *s, const struct target *t)
-{
-	char number[24];
-	int r = 0;
-
-	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
-	if (s->env->config_file)
-		r |= strs_add(argv, "-F") | strs_add(argv, s->env->config_file);
-	r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : "yes");
-	/* the post-quantum default costs 270 ms; its own later places stay */
-	if (!t->openssh_because || !strstr(t->openssh_because, "KexAlgorithms"))
-		r |= add_option(argv, "KexAlgorithms", "^curve25519-sha256,ecdh-sha2-nistp256");
-	if (t->connect_timeout_ms) {
-		(void)snprintf(number, sizeof(number), "%lld", (long long)(t->connect_timeout_ms + 999) / 1000);
-		r |= add_option(argv, "ConnectTimeout", number);
-	}
-	if (t->told.hostname)
-		r |= add_expanded(argv, "HostName", t->told.hostname);
-	if (t->told.hostkey_alias)
-		r |= add_option(argv, "HostKeyAlias", t->told.hostkey_alias);
-	if (t->told.known_hosts)
-		r |= add_known_hosts(argv, t->told.known_hosts);
-	if (t->told.user)
-		r |= add_option(argv, "User", t->told.user);
-	if (t->told.port) {
-		(void)snprintf(number, sizeof(number), "%d", t->told.port);
-		r |= add_option(argv, "Port", number);
-	}
-	for (size_t i = 0; t->told.id_files && t->told.id_files[i]; i++)
-		r |= strs_add(argv, "-i") | add_expanded(argv, NULL, t->told.id_files[i]);
-	return r;
-}
-
-/* No question; and how much ssh(1) tells: "ERROR", or "VERBOSE", which tells that the login is done too. */
-static int add_quiet(struct strs *argv, const char *level)
-{
-	return add_option(argv, "BatchMode", "yes") | add_option(argv, "LogLevel", level);
-}
-
-/*
- * Jump hosts: a ProxyCommand, for neither -J nor ProxyJump would pass on these
- * options, and the jump host's key would be checked by other rules.
- */
-static int add_via(struct strs *argv, const struct session *s, const struct target *t)
-{
-	const struct target *via = t->via;
-	struct strs inner = { 0 };
-	struct buf line;
-	char dest[24];
-	int r = 0;
-
-	if (!via)
-		return t->told.direct ? add_option(argv, "ProxyJump", "none") : 0;
-	buf_init(&line, 65536);
-	(void)snprintf(dest, sizeof(dest), "%d", t->port);
-	r |= add_common(&inner, s, via);
-	r |= add_quiet(&inner, "ERROR");
-	r |= add_via(&inner, s, via);
-	r |= strs_add(&inner, "-W");
-	r |= buf_addf(&line, "[%s]:%s", t->hostname, dest);
-	r |= strs_add(&inner, line.data);
-	r |= strs_add(&inner, "--") | strs_add(&inner, via->name);
-	buf_clear(&line);
-	/* ssh(1) puts "exec" before it */
-	if (!r)
-		r |= quote_argv(&line, (const char *const *)inner.v, inner.n);
-	r |= add_expanded(argv, "ProxyCommand", line.data);
-	strs_release(&inner);
-	buf_release(&line);
-	return r;
-}
-
-static int make_argv(struct strs *argv, const struct session *s, const char *command, bool marked, const char *fifo)
-{
-	const struct openssh *o = s->state;
-	char path[96];
-	int r = 0;
-
-	r |= add_common(argv, s, s->t);
-	/* a verbose one shows the host's banner on stderr: only where what comes before the marker is not the command's */
-	r |= add_quiet(argv, marked ? "VERBOSE" : "ERROR");
-	r |= add_via(argv, s, s->t);
-	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
-	r |= add_option(argv, "ControlPath", path);
-	r |= add_option(argv, "ControlMaster", o->processes ? "no" : "yes");
-	r |= add_option(argv, "ControlPersist", "no");
-	r |= add_option(argv, "ClearAllForwardings", "yes");
-	r |= add_option(argv, "RemoteCommand", "none");
-	r |= strs_add(argv, "-T") | strs_add(argv, "-x") | strs_add(argv, "-a");
-	r |= strs_add(argv, "-E") | strs_add(argv, fifo);
-	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, command);
-	return r;
-}
 
 /* ---- the process ---- */
 
@@ -204,7 +62,7 @@ static int start_process(struct session *s, const char *command, bool marked, st
 	p->log = -1;
 	if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
 		(void)err_sys(err, ERR_LOCAL, errno, "%s", fifo);
-	else if (make_argv(&argv, s, command, marked, fifo) != 0)
+	else if (openssh_argv(&argv, s, o->dir, !o->processes, marked, fifo, command) != 0)
 		(void)err_nomem(err);
 	else
 		r = child_start(&p->child, argv.v, NULL, err);
@@ -231,7 +89,7 @@ struct call {
 	bool odd;		/* it came again: the 255 to come is the wrapper's own */
 	int64_t deadline;	/* once begun */
 	struct buf in;
-	struct buf log, early;	/* ssh's words; what stderr said before the marker (a ProxyCommand, a banner) */
+	struct openssh_said said;
 	size_t in_done;
 	bool in_open, failed;
 	int asked;
@@ -295,7 +153,7 @@ static void pass_start(void *arg, const char *data, size_t len)
 	struct call *c = arg;
 
 	if (!c->begun)
-		(void)buf_add(&c->early, data, len < LOG_KEPT - c->early.len ? len : LOG_KEPT - c->early.len);
+		(void)buf_add(&c->said.early, data, len < SAID_MAX - c->said.early.len ? len : SAID_MAX - c->said.early.len);
 	else if (len)
 		feed_tail(c, data, len);
 }
@@ -322,9 +180,9 @@ static void read_log(struct call *c)
 	ssize_t n;
 
 	while ((n = read(c->p->log, data, sizeof(data))) > 0) {
-		if (c->log.len + (size_t)n > LOG_KEPT)
-			buf_consume(&c->log, c->log.len + (size_t)n - LOG_KEPT);
-		(void)buf_add(&c->log, data, (size_t)n);
+		if (c->said.log.len + (size_t)n > SAID_MAX)
+			buf_consume(&c->said.log, c->said.log.len + (size_t)n - SAID_MAX);
+		(void)buf_add(&c->said.log, data, (size_t)n);
 	}
 }
 
@@ -426,117 +284,6 @@ static int pump(struct call *c)
 	return 0;
 }
 
-/* ssh's messages (OpenSSH 9.2 sshconnect.c, sshconnect2.c, readconf.c) and what they mean. */
-static const struct { const char *text; enum err_code code; } meanings[] = {
-	{ "IDENTIFICATION HAS CHANGED", ERR_HOSTKEY },
-	{ "host key is known for", ERR_HOSTKEY },
-	{ "HOST KEY REVOKED", ERR_HOSTKEY },
-	{ "Host key verification failed", ERR_HOSTKEY },
-	{ "Permission denied (", ERR_AUTH },
-	{ "Too many authentication failures", ERR_AUTH },
-	{ "Could not resolve hostname", ERR_RESOLVE },
-};
-
-/* Lines that a verbose ssh(1) writes of sessions that are well. */
-static bool harmless(const char *line, size_t len)
-{
-	static const char *const heads[] = { "Authenticated ", "Transferred: ", "Bytes per second: ", "Warning: Permanently added " };
-
-	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
-		if (len > strlen(heads[i]) && strncmp(line, heads[i], strlen(heads[i])) == 0)
-			return true;
-	/* of a session with a terminal */
-	return len > 22 && strncmp(line, "Connection to ", 14) == 0 && strncmp(line + len - 8, " closed.", 8) == 0;
-}
-
-/* The last line that is not harmless: ssh's reason, or "". */
-static void last_line(const struct buf *log, char *out, size_t size)
-{
-	const char *end = log->data + log->len, *start;
-
-	*out = '\0';
-	while (end > log->data) {
-		while (end > log->data && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' '))
-			end--;
-		for (start = end; start > log->data && start[-1] != '\n'; start--)
-			;
-		if (end > start && *start != '@' && !harmless(start, (size_t)(end - start))) {
-			(void)snprintf(out, size, "%.*s", (int)(end - start), start);
-			return;
-		}
-		end = start;
-	}
-}
-
-/* What ssh(1) says on it; a ProxyCommand that failed says more than "Connection closed by UNKNOWN port 65535". */
-static void reason_line(const struct call *c, char *out, size_t size)
-{
-	last_line(&c->log, out, size);
-	if (c->early.len && (!*out || strstr(out, " UNKNOWN port ")))
-		last_line(&c->early, out, size);
-}
-
-/* ssh's words on a host key name no fingerprint: so the key is looked at here. */
-static int refuse_key(struct call *c, const char *line)
-{
-	const struct target *t = c->s->t;
-	struct dt_err err = DT_ERR_INIT;
-	const char *where = NULL;
-	struct buf key;
-	enum hostkey_verdict verdict = HOSTKEY_OK;
-
-	buf_init(&key, 65536);
-	if (session_fetch_key(c->s->env, t, c->req->deadline, &key, &err) == 0)
-		verdict = known_hosts_check(t->known_hosts, t->known_as, key.data, key.len, &where);
-	if (verdict == HOSTKEY_OK || verdict == HOSTKEY_CA)
-		(void)err_set(c->err, ERR_HOSTKEY, "%s", line);
-	else
-		(void)hostkey_refuse(t, verdict, where, key.data, key.len, c->err);
-	buf_release(&key);
-	return -1;
-}
-
-/* ssh(1) ended before it had logged in, by one of the words that it knows. */
-static int known_failure(struct call *c, const char *line)
-{
-	for (size_t i = 0; i < ARRAY_LEN(meanings); i++) {
-		const char *text = meanings[i].text;
-
-		if (!strstr(c->log.data, text) && !strstr(c->early.data, text))
-			continue;
-		if (meanings[i].code == ERR_HOSTKEY)
-			return refuse_key(c, line);
-		/* "user@host: " before it is ssh's */
-		text = meanings[i].code == ERR_AUTH ? strstr(line, "Permission denied") : NULL;
-		return err_set(c->err, meanings[i].code, "%s", text ? text : line);
-	}
-	return 0;
-}
-
-/* ssh exited with 255: its own failure. */
-static int failure(struct call *c, bool marked)
-{
-	static const char *const drops[] = {
-		"kex_exchange_identification: ", "Connection closed by ", "Connection reset by ", "ssh_dispatch_run_fatal: ",
-	};
-	char line[300];
-
-	reason_line(c, line, sizeof(line));
-	if (marked && !c->begun && !strstr(c->log.data, "Authenticated to ")) {
-		if (known_failure(c, line) != 0)
-			return -1;
-		(void)err_set(c->err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the login");
-		for (size_t i = 0; i < ARRAY_LEN(drops); i++)
-			if (strstr(c->log.data, drops[i]))
-				c->err->sys = ECONNRESET;
-		return -1;
-	}
-	/* the host said that it does not run it */
-	if (marked && !c->begun && (strstr(c->log.data, "exec request failed on channel") || strstr(c->log.data, ": open failed: ")))
-		return err_set(c->err, ERR_CONNECT, "%s", line);
-	return err_set(c->err, ERR_LOST, "%s", *line ? line : "ssh ended with 255 and no exit status of the command");
-}
-
 static int openssh_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
 		       struct raw_end *end, struct dt_err *err)
 {
@@ -554,8 +301,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	prompt_init(&c.tail, marker ? NEVER : NULL, marker);
 	prompt_init(&c.prompt, req->prompt, req->ready);
 	buf_init(&c.in, 65536);
-	buf_init(&c.log, 2 * LOG_KEPT);
-	buf_init(&c.early, 2 * LOG_KEPT);
+	openssh_said_init(&c.said);
 	r = pump(&c);
 	end->begun = c.begun;
 	session_give_turn(s);
@@ -570,7 +316,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		} else if (WIFSIGNALED(status)) {
 			r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
 		} else {
-			r = failure(&c, marker != NULL);
+			r = openssh_failure(s, &c.said, !marker || c.begun, req->deadline, err);
 		}
 	}
 	prompt_release(&c.start);
@@ -579,8 +325,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	if (c.in.len)
 		explicit_bzero(c.in.data, c.in.len);
 	buf_release(&c.in);
-	buf_release(&c.log);
-	buf_release(&c.early);
+	openssh_said_release(&c.said);
 	return r;
 }
 
@@ -642,53 +387,12 @@ const struct transport_ops transport_openssh = {
 
 /* ---- with the caller's terminal ---- */
 
-/*
- * The terminal's Ctrl-C is the command's: the shell around it lives on to tell
- * its status, which ssh(1) would not after a signal.
- */
-static const char around[] = "trap : INT QUIT; (exec \"${SHELL:-/bin/sh}\" -c \"$1\"); exit $?";
-
-static int attached_argv(struct strs *argv, const struct session *s, const char *command, const char *log)
-{
-	const char *words[] = { "/bin/sh", "-c", around, "dt", command };
-	struct buf line;
-	int r = 0;
-
-	buf_init(&line, 4 << 20);
-	if (s->t->shell)
-		r |= buf_adds(&line, "exec ") | quote_argv(&line, words, ARRAY_LEN(words));
-	else
-		r |= buf_adds(&line, command);
-	r |= add_common(argv, s, s->t) | add_via(argv, s, s->t) | add_option(argv, "LogLevel", "VERBOSE");
-	r |= strs_add(argv, "-t") | strs_add(argv, "-E") | strs_add(argv, log);
-	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, line.data);
-	buf_release(&line);
-	return r;
-}
-
-/* ssh exited with 255: its own failure, or the command's own status (0). */
-static int attached_failure(struct session *s, struct buf *log, struct dt_err *err)
-{
-	static const struct session_exec nothing;
-	struct call c = { .s = s, .req = &nothing, .err = err, .log = *log };
-	char line[300];
-	int r;
-
-	last_line(log, line, sizeof(line));
-	if (!*line && strstr(log->data, "Authenticated to "))
-		return 0;
-	buf_init(&c.early, 1);
-	r = failure(&c, true);
-	buf_release(&c.early);
-	return r;
-}
-
 int session_interactive(const struct ssh_env *env, const struct target *t, const char *command,
 			struct session_exit *end, struct dt_err *err)
 {
 	struct session s = { .ops = &transport_openssh, .env = env, .t = t };
 	struct strs argv = { 0 };
-	struct buf log;
+	struct openssh_said said;
 	char path[96] = "";
 	int r = -1, status = 0;
 	pid_t pid = 0;
@@ -697,8 +401,9 @@ int session_interactive(const struct ssh_env *env, const struct target *t, const
 	if (openssh_open(&s, 0, err) != 0)
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/log", ((struct openssh *)s.state)->dir);
-	buf_init(&log, 1 << 20);
-	if (attached_argv(&argv, &s, command, path) != 0)
+	openssh_said_init(&said);
+	said.log.max = 1 << 20;
+	if (openssh_attached_argv(&argv, &s, path, command) != 0)
 		(void)err_nomem(err);
 	else
 		r = child_attached(argv.v, &pid, err);
@@ -706,14 +411,14 @@ int session_interactive(const struct ssh_env *env, const struct target *t, const
 		if (errno != EINTR)
 			r = err_sys(err, ERR_LOCAL, errno, "ssh");
 	if (r == 0 && access(path, F_OK) == 0)
-		r = read_file(path, &log, err);
+		r = read_file(path, &said.log, err);
 	if (r == 0 && !WIFEXITED(status))
 		r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
-	else if (r == 0 && WEXITSTATUS(status) == 255)
-		r = attached_failure(&s, &log, err);
+	else if (r == 0 && WEXITSTATUS(status) == 255 && !openssh_content(&said))
+		r = openssh_failure(&s, &said, false, 0, err);
 	end->status = WEXITSTATUS(status);
 	strs_release(&argv);
-	buf_release(&log);
+	openssh_said_release(&said);
 	openssh_close(&s);
 	return r;
 }

@@ -1,0 +1,37 @@
+/*
+ * openssh - what the files of the openssh transport share.
+ */
+#ifndef DT_SSH_OPENSSH_H
+#define DT_SSH_OPENSSH_H
+
+#include "dt/base/util.h"
+#include "dt/ssh/transport.h"
+
+/* ---- openssh_argv.c: what ssh(1) is told.  Each: 0, or not: no memory ---- */
+
+/* marked: the command announces on stderr that it begins.  folder holds the control socket; log is for -E. */
+int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool marked,
+		 const char *log, const char *command);
+/* The same with our own terminal. */
+int openssh_attached_argv(struct strs *argv, const struct session *s, const char *log, const char *command);
+
+/* ---- openssh_words.c: what ssh(1) says ---- */
+
+#define SAID_MAX 4096
+
+struct openssh_said {
+	struct buf log;		/* -E: its own words, of LogLevel VERBOSE */
+	struct buf early;	/* what stderr said before the command began (a ProxyCommand, a banner) */
+};
+void openssh_said_init(struct openssh_said *w);
+void openssh_said_release(struct openssh_said *w);
+/* It logged in and has nothing to complain of: a status of 255 is the command's. */
+bool openssh_content(const struct openssh_said *w);
+/*
+ * Its own failure, as an error; -1.  may_have_begun: as far as the caller
+ * knows; where false, these words tell whether it can have.
+ */
+int openssh_failure(const struct session *s, const struct openssh_said *w, bool may_have_begun, int64_t deadline,
+		    struct dt_err *err);
+
+#endif

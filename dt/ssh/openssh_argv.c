@@ -1,0 +1,171 @@
+/*
+ * openssh_argv - what ssh(1) is told: dt's own settings, and no others than
+ * these; the rest it finds in its configuration as for anybody.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "dt/base/quote.h"
+#include "dt/ssh/openssh.h"
+
+static int add_option(struct strs *argv, const char *name, const char *value)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 65536);
+	r = buf_addf(&b, "%s=%s", name, value) != 0 || strs_add(argv, "-o") != 0 || strs_add(argv, b.data) != 0 ? -1 : 0;
+	buf_release(&b);
+	return r;
+}
+
+/* As ssh(1) expands tokens in some values: a percent sign is doubled. */
+static int add_percent(struct buf *to, const char *text)
+{
+	int r = 0;
+
+	for (; *text; text++)
+		r |= *text == '%' ? buf_adds(to, "%%") : buf_addc(to, *text);
+	return r;
+}
+
+/* The same as an option "NAME=VALUE" (name NULL: the value alone). */
+static int add_expanded(struct strs *argv, const char *name, const char *value)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 131072);
+	r = add_percent(&b, value);
+	if (r == 0)
+		r = name ? add_option(argv, name, b.data) : strs_add(argv, b.data);
+	buf_release(&b);
+	return r;
+}
+
+/* The files of dt's command line or inventory, and no other source of keys. */
+static int add_known_hosts(struct strs *argv, const char *files)
+{
+	return add_expanded(argv, "UserKnownHostsFile", files) | add_option(argv, "GlobalKnownHostsFile", "none") |
+	       add_option(argv, "KnownHostsCommand", "none") | add_option(argv, "VerifyHostKeyDNS", "no") |
+	       add_option(argv, "NoHostAuthenticationForLocalhost", "no");
+}
+
+/* What ssh(1) is told about one host of the chain. */
+static int add_common(struct strs *argv, const struct session *s, const struct target *t)
+{
+	char number[24];
+	int r = 0;
+
+	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
+	if (s->env->config_file)
+		r |= strs_add(argv, "-F") | strs_add(argv, s->env->config_file);
+	r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : "yes");
+	/* the post-quantum default costs 270 ms; its own later places stay */
+	if (!t->openssh_because || !strstr(t->openssh_because, "KexAlgorithms"))
+		r |= add_option(argv, "KexAlgorithms", "^curve25519-sha256,ecdh-sha2-nistp256");
+	if (t->connect_timeout_ms) {
+		(void)snprintf(number, sizeof(number), "%lld", (long long)(t->connect_timeout_ms + 999) / 1000);
+		r |= add_option(argv, "ConnectTimeout", number);
+	}
+	if (t->told.hostname)
+		r |= add_expanded(argv, "HostName", t->told.hostname);
+	if (t->told.hostkey_alias)
+		r |= add_option(argv, "HostKeyAlias", t->told.hostkey_alias);
+	if (t->told.known_hosts)
+		r |= add_known_hosts(argv, t->told.known_hosts);
+	if (t->told.user)
+		r |= add_option(argv, "User", t->told.user);
+	if (t->told.port) {
+		(void)snprintf(number, sizeof(number), "%d", t->told.port);
+		r |= add_option(argv, "Port", number);
+	}
+	for (size_t i = 0; t->told.id_files && t->told.id_files[i]; i++)
+		r |= strs_add(argv, "-i") | add_expanded(argv, NULL, t->told.id_files[i]);
+	return r;
+}
+
+/* No question; and how much ssh(1) tells: "ERROR", or "VERBOSE", which tells that the login is done too. */
+static int add_quiet(struct strs *argv, const char *level)
+{
+	return add_option(argv, "BatchMode", "yes") | add_option(argv, "LogLevel", level);
+}
+
+/*
+ * Jump hosts: a ProxyCommand, for neither -J nor ProxyJump would pass on these
+ * options, and the jump host's key would be checked by other rules.
+ */
+static int add_via(struct strs *argv, const struct session *s, const struct target *t)
+{
+	const struct target *via = t->via;
+	struct strs inner = { 0 };
+	struct buf line;
+	char dest[24];
+	int r = 0;
+
+	if (!via)
+		return t->told.direct ? add_option(argv, "ProxyJump", "none") : 0;
+	buf_init(&line, 65536);
+	(void)snprintf(dest, sizeof(dest), "%d", t->port);
+	r |= add_common(&inner, s, via);
+	r |= add_quiet(&inner, "ERROR");
+	r |= add_via(&inner, s, via);
+	r |= strs_add(&inner, "-W");
+	r |= buf_addf(&line, "[%s]:%s", t->hostname, dest);
+	r |= strs_add(&inner, line.data);
+	r |= strs_add(&inner, "--") | strs_add(&inner, via->name);
+	buf_clear(&line);
+	/* ssh(1) puts "exec" before it */
+	if (!r)
+		r |= quote_argv(&line, (const char *const *)inner.v, inner.n);
+	r |= add_expanded(argv, "ProxyCommand", line.data);
+	strs_release(&inner);
+	buf_release(&line);
+	return r;
+}
+
+int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool marked,
+		 const char *log, const char *command)
+{
+	char path[96];
+	int r = 0;
+
+	r |= add_common(argv, s, s->t);
+	/* a verbose one shows the host's banner on stderr: only where what comes before the marker is not the command's */
+	r |= add_quiet(argv, marked ? "VERBOSE" : "ERROR");
+	r |= add_via(argv, s, s->t);
+	(void)snprintf(path, sizeof(path), "%s/m", folder);
+	r |= add_option(argv, "ControlPath", path);
+	r |= add_option(argv, "ControlMaster", master ? "yes" : "no");
+	r |= add_option(argv, "ControlPersist", "no");
+	r |= add_option(argv, "ClearAllForwardings", "yes");
+	r |= add_option(argv, "RemoteCommand", "none");
+	r |= strs_add(argv, "-T") | strs_add(argv, "-x") | strs_add(argv, "-a");
+	r |= strs_add(argv, "-E") | strs_add(argv, log);
+	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, command);
+	return r;
+}
+
+/*
+ * The terminal's Ctrl-C is the command's: the shell around it lives on to tell
+ * its status, which ssh(1) would not after a signal.
+ */
+static const char around[] = "trap : INT QUIT; (exec \"${SHELL:-/bin/sh}\" -c \"$1\"); exit $?";
+
+int openssh_attached_argv(struct strs *argv, const struct session *s, const char *log, const char *command)
+{
+	const char *words[] = { "/bin/sh", "-c", around, "dt", command };
+	struct buf line;
+	int r = 0;
+
+	buf_init(&line, 4 << 20);
+	if (s->t->shell)
+		r |= buf_adds(&line, "exec ") | quote_argv(&line, words, ARRAY_LEN(words));
+	else
+		r |= buf_adds(&line, command);
+	r |= add_common(argv, s, s->t) | add_via(argv, s, s->t) | add_option(argv, "LogLevel", "VERBOSE");
+	r |= strs_add(argv, "-t") | strs_add(argv, "-E") | strs_add(argv, log);
+	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, line.data);
+	buf_release(&line);
+	return r;
+}
