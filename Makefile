@@ -103,10 +103,11 @@ bench:
 	@for b in tests/bench/bench_*; do \
 		if test -x "$$b"; then DT_BUILD='$(abspath $(BUILD))' "$$b" || exit 1; fi; done
 
+# FLEET=N: on N simulated hosts instead of three real ones.
 demo:
-	@contrib/install-deps --demo
-	+@$(MAKE) --no-print-directory all
-	@DT_BUILD='$(abspath $(BUILD))' contrib/demo
+	@contrib/install-deps $(if $(FLEET),--fleet,--demo)
+	+@$(MAKE) --no-print-directory all $(if $(FLEET),$(BUILD)/tests/simfleet)
+	@DT_BUILD='$(abspath $(BUILD))' $(if $(FLEET),contrib/demo-fleet '$(FLEET)',contrib/demo)
 
 # ---- a tree that runs where it stands: PREFIX/bin/dt finds PREFIX/lib/dt ----
 
@@ -138,7 +139,7 @@ clean:
 
 help:
 	@echo "make             build dt into $(BUILD)/, runnable there as $(BUILD)/bin/dt"
-	@echo "make demo        three sshd on loopback, and dt at work on them"
+	@echo "make demo        three sshd on loopback, and dt at work on them; FLEET=1000: a simulated fleet"
 	@echo "make check       all tests, plain and with sanitizers"
 	@echo "make lint        layers, headers, manual pages, banned functions, cppcheck"
 	@echo "make unit        the unit tests' programs, in $(BUILD)/tests/"
@@ -147,5 +148,5 @@ help:
 	@echo "make clean       remove build/ and build-*/"
 	@echo "SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own"
 
--include tests/modules/rules.mk tests/fleet/rules.mk
+-include tests/modules/rules.mk tests/fleet/rules.mk tests/bench/rules.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
