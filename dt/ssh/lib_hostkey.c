@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dt/base/util.h"
+#include "dt/ssh/accept.h"
 #include "dt/ssh/hostkey.h"
 #include "dt/ssh/lib.h"
 
@@ -57,16 +58,12 @@ out:
 
 static int accept_new(struct session *s, const void *blob, size_t len, struct dt_err *err)
 {
-	struct known_host_line line = { s->t->known_as, blob, len };
 	char print[64];
-	size_t added;
 
 	if (!s->t->first_known_hosts)
 		return err_set(err, ERR_HOSTKEY, "no known_hosts file to add the key to");
-	if (known_hosts_write(s->t->first_known_hosts, &line, 1, false, false, &added, err) != 0) {
-		err->code = ERR_HOSTKEY;
+	if (accept_key(s->t->first_known_hosts, s->t->known_as, blob, len, err) != 0)
 		return -1;
-	}
 	key_fingerprint(blob, len, print);
 	session_note(s, 0, "new host key accepted: %s", print);
 	return 0;
