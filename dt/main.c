@@ -4,6 +4,7 @@
  *	arguments -> selection -> host set -> module.prepare -> plan
  *	  -> engine -> result -> format -> sink -> exit status
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,6 +373,8 @@ int main(int argc, char **argv)
 	static struct app app; /* static: the thread that watches signals outlives main */
 	int status;
 
+	/* a host's kept output goes back to the system when it has been printed, whatever the C library learns of sizes */
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* a parent that ignores it would hide how our children end */
 	(void)signal(SIGCHLD, SIG_DFL);

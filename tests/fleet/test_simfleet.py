@@ -142,6 +142,16 @@ def test_max_startups():
     equal((counted["dropped"], counted["logins"]), (before, 80))
 
 
+def test_accept_new():
+    fleet = Fleet()
+    fleet.write("known_hosts", "")
+    done = ended(fleet.dt("--accept-new", "all", "ssh", "true"), 0)
+    equal(done.stderr.count("new host key accepted"), COUNT)
+    equal(len(set(fleet.read("known_hosts").splitlines())), COUNT)
+    ended(fleet.dt("all", "ssh", "true"), 0)
+    fleet.end()
+
+
 def test_shares():
     rules = "[*]\nstdout = all\n[* first]\nshare = 30%\nstdout = first\n[* second]\nshare = 50%\nstatus = 9\n" \
             "[*]\ncommand = up*\nstdout = up\n"
