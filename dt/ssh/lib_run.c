@@ -5,7 +5,7 @@
 
 #include "dt/base/util.h"
 #include "dt/ssh/lib.h"
-#include "dt/ssh/prompt.h"
+#include "dt/ssh/feed.h"
 
 #define WINDOW (256 * 1024)
 #define PACKET 32768
@@ -19,12 +19,8 @@ struct run_call {
 	struct raw_end *end;
 	struct dt_err *err;
 	LIBSSH2_CHANNEL *channel;
-	struct prompt prompt;
-	struct buf in;		/* what goes to stdin next: an answer, then req->in */
-	size_t in_done;		/* of req->in */
-	bool in_open;		/* req->in may go */
+	struct feed feed;
 	bool eof_sent;
-	int asked;
 	int result;
 };
 
@@ -54,34 +50,6 @@ static int open_channel(struct run_call *c)
 	return rc == 0 ? 0 : lib_error(s, ERR_LOST, "start of the command", c->err);
 }
 
-static void pass_stderr(void *arg, const char *data, size_t len)
-{
-	struct run_call *c = arg;
-
-	if (len && c->req->output)
-		c->req->output(c->req->arg, SESSION_STDERR, data, len);
-}
-
-static int feed_stderr(struct run_call *c, const char *data, size_t len)
-{
-	enum prompt_event e = prompt_feed(&c->prompt, data, len, pass_stderr, c);
-
-	for (; e != PROMPT_NONE; e = prompt_feed(&c->prompt, "", 0, pass_stderr, c)) {
-		if (e == PROMPT_READY) {
-			c->in_open = true;
-			continue;
-		}
-		if (!c->req->answer)
-			return err_set(c->err, ERR_AUTH, "sudo asks for a password (-K)");
-		if (++c->asked > 1)
-			return err_set(c->err, ERR_AUTH, "sudo refused the password");
-		if (buf_add(&c->in, secret_bytes(c->req->answer), secret_len(c->req->answer)) != 0 ||
-		    buf_addc(&c->in, '\n') != 0)
-			return err_nomem(c->err);
-	}
-	return 0;
-}
-
 /* Sends stdin as far as it goes.  1: something went, 0: nothing, -1: error. */
 static int write_some(struct run_call *c)
 {
@@ -89,19 +57,12 @@ static int write_some(struct run_call *c)
 	int moved = 0;
 
 	while (!c->eof_sent && !wire_full(&l->wire)) {
-		const char *data = c->in.len ? c->in.data : c->req->in + c->in_done;
-		size_t len = c->in.len;
+		size_t len;
+		const char *data = feed_next(&c->feed, &len);
 		ssize_t n;
 
-		if (!len && c->in_open)
-			len = c->req->in_len - c->in_done;
 		if (!len) {
-			int rc;
-
-			if (!c->in_open)
-				break;
-			rc = libssh2_channel_send_eof(c->channel);
-			if (rc == LIBSSH2_ERROR_EAGAIN)
+			if (!feed_is_done(&c->feed) || libssh2_channel_send_eof(c->channel) == LIBSSH2_ERROR_EAGAIN)
 				break;
 			/* a host that has closed already does not mind */
 			c->eof_sent = true;
@@ -118,12 +79,7 @@ static int write_some(struct run_call *c)
 			return lib_error(c->s, ERR_LOST, "write", c->err);
 		}
 		moved = 1;
-		if (c->in.len) {
-			explicit_bzero(c->in.data, (size_t)n);
-			buf_consume(&c->in, (size_t)n);
-		} else {
-			c->in_done += (size_t)n;
-		}
+		feed_wrote(&c->feed, (size_t)n);
 	}
 	return moved;
 }
@@ -139,7 +95,7 @@ static int read_some(struct run_call *c, int stream)
 	if (n < 0)
 		return lib_error(c->s, ERR_LOST, "read", c->err);
 	if (stream == SESSION_STDERR)
-		return feed_stderr(c, data, (size_t)n) == 0 ? 1 : -1;
+		return feed_stderr(&c->feed, data, (size_t)n, c->err) == 0 ? 1 : -1;
 	if (c->req->output)
 		c->req->output(c->req->arg, stream, data, (size_t)n);
 	return 1;
@@ -220,7 +176,7 @@ static void run_guarded(void *arg)
 	if (c->result == 0)
 		c->result = pump(c);
 	if (c->result == 0) {
-		prompt_end(&c->prompt, pass_stderr, c);
+		feed_stderr_end(&c->feed);
 		c->result = finish(c);
 	}
 }
@@ -229,8 +185,7 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 	    struct raw_end *end, struct dt_err *err)
 {
 	struct run_call c = {
-		.s = s, .command = command, .req = req, .end = end, .err = err, .in_open = !req->prompt, .result = -1,
-		.deadline = req->deadline,
+		.s = s, .command = command, .req = req, .end = end, .err = err, .result = -1, .deadline = req->deadline,
 	};
 	struct lib *l = s->state;
 	int r;
@@ -238,17 +193,13 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 	(void)marker;
 	if (!l->session)
 		return err_set(err, ERR_LOST, "the session has ended");
-	prompt_init(&c.prompt, req->prompt, req->ready);
-	buf_init(&c.in, 65536);
+	feed_init(&c.feed, req);
 	if (req->timeout_ms)
 		c.deadline = deadline_min(c.deadline, now_ms() + req->timeout_ms);
 	end->status = -1;
 	r = lib_guarded(s, ERR_LOST, run_guarded, &c, &c.result, err);
 	if (r != 0 && end->begun && err->code == ERR_SKIPPED)
 		(void)err_set(err, ERR_KILLED, "interrupted");
-	prompt_release(&c.prompt);
-	if (c.in.len)
-		explicit_bzero(c.in.data, c.in.len);
-	buf_release(&c.in);
+	feed_release(&c.feed);
 	return r;
 }

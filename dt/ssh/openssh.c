@@ -19,8 +19,8 @@
 
 #include "dt/base/child.h"
 #include "dt/base/util.h"
+#include "dt/ssh/feed.h"
 #include "dt/ssh/openssh.h"
-#include "dt/ssh/prompt.h"
 #include "dt/ssh/transport.h"
 
 #define NEVER "\001never\001"	/* a marker that does not come */
@@ -84,44 +84,14 @@ struct call {
 	const struct session_exec *req;
 	struct dt_err *err;
 	struct process *p;
-	struct prompt start, tail, prompt;
+	struct prompt start, tail;
+	struct feed feed;
 	bool begun;		/* the marker came (or there is none) */
 	bool odd;		/* it came again: the 255 to come is the wrapper's own */
 	int64_t deadline;	/* once begun */
-	struct buf in;
 	struct openssh_said said;
-	size_t in_done;
-	bool in_open, failed;
-	int asked;
+	bool failed;
 };
-
-static void pass_command(void *arg, const char *data, size_t len)
-{
-	struct call *c = arg;
-
-	if (len && c->req->output)
-		c->req->output(c->req->arg, SESSION_STDERR, data, len);
-}
-
-static int feed_prompt(struct call *c, const char *data, size_t len)
-{
-	enum prompt_event e = prompt_feed(&c->prompt, data, len, pass_command, c);
-
-	for (; e != PROMPT_NONE; e = prompt_feed(&c->prompt, "", 0, pass_command, c)) {
-		if (e == PROMPT_READY) {
-			c->in_open = true;
-			continue;
-		}
-		if (!c->req->answer)
-			return err_set(c->err, ERR_AUTH, "sudo asks for a password (-K)");
-		if (++c->asked > 1)
-			return err_set(c->err, ERR_AUTH, "sudo refused the password");
-		if (buf_add(&c->in, secret_bytes(c->req->answer), secret_len(c->req->answer)) != 0 ||
-		    buf_addc(&c->in, '\n') != 0)
-			return err_nomem(c->err);
-	}
-	return 0;
-}
 
 static void begin(struct call *c)
 {
@@ -135,7 +105,7 @@ static void pass_tail(void *arg, const char *data, size_t len)
 {
 	struct call *c = arg;
 
-	if (len && feed_prompt(c, data, len) != 0)
+	if (len && feed_stderr(&c->feed, data, len, c->err) != 0)
 		c->failed = true;
 }
 
@@ -158,7 +128,7 @@ static void pass_start(void *arg, const char *data, size_t len)
 		feed_tail(c, data, len);
 }
 
-static void feed_stderr(struct call *c, const char *data, size_t len)
+static void take_stderr(struct call *c, const char *data, size_t len)
 {
 	enum prompt_event e;
 
@@ -194,7 +164,7 @@ static void read_fd_some(struct call *c, int *fd, int stream)
 
 	if (n > 0) {
 		if (stream == SESSION_STDERR)
-			feed_stderr(c, data, (size_t)n);
+			take_stderr(c, data, (size_t)n);
 		else if (c->req->output)
 			c->req->output(c->req->arg, stream, data, (size_t)n);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -204,20 +174,14 @@ static void read_fd_some(struct call *c, int *fd, int stream)
 
 static void write_some(struct call *c)
 {
-	const char *data = c->in.len ? c->in.data : c->req->in + c->in_done;
-	size_t len = c->in.len ? c->in.len : c->in_open ? c->req->in_len - c->in_done : 0;
+	size_t len;
+	const char *data = feed_next(&c->feed, &len);
 	ssize_t n = len ? write(c->p->child.in, data, len) : 0;
 
-	if (n > 0 && c->in.len) {
-		explicit_bzero(c->in.data, (size_t)n);
-		buf_consume(&c->in, (size_t)n);
-	} else if (n > 0) {
-		c->in_done += (size_t)n;
-	}
-	if ((n < 0 && errno != EAGAIN && errno != EINTR) ||
-	    (!c->in.len && c->in_open && c->in_done == c->req->in_len)) {
+	if (n > 0)
+		feed_wrote(&c->feed, (size_t)n);
+	if ((n < 0 && errno != EAGAIN && errno != EINTR) || feed_is_done(&c->feed))
 		child_close(&c->p->child.in);
-	}
 }
 
 static int waited(struct call *c, int r)
@@ -242,7 +206,7 @@ static int pump(struct call *c)
 
 	/* what a ProxyCommand left may hold the pipes open: the end of ssh is what counts */
 	while (p->out >= 0 || p->err >= 0) {
-		bool wants = p->in >= 0 && (c->in.len || c->in_open), ended = child_ended(p);
+		bool wants = p->in >= 0 && (c->feed.answer.len || c->feed.open), ended = child_ended(p);
 		struct pollfd fds[] = {
 			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
 			{ c->p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
@@ -287,7 +251,7 @@ static int pump(struct call *c)
 static int openssh_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
 		       struct raw_end *end, struct dt_err *err)
 {
-	struct call c = { .s = s, .req = req, .err = err, .in_open = !req->prompt };
+	struct call c = { .s = s, .req = req, .err = err };
 	int status, r;
 
 	end->status = -1;
@@ -299,8 +263,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		begin(&c);
 	prompt_init(&c.start, NEVER, marker);
 	prompt_init(&c.tail, marker ? NEVER : NULL, marker);
-	prompt_init(&c.prompt, req->prompt, req->ready);
-	buf_init(&c.in, 65536);
+	feed_init(&c.feed, req);
 	openssh_said_init(&c.said);
 	r = pump(&c);
 	end->begun = c.begun;
@@ -308,7 +271,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	status = c.p->child.status;
 	if (r == 0) {
 		prompt_end(&c.tail, pass_tail, &c);
-		prompt_end(&c.prompt, pass_command, &c);
+		feed_stderr_end(&c.feed);
 		if (WIFEXITED(status) && (WEXITSTATUS(status) != 255 || c.odd)) {
 			end->status = WEXITSTATUS(status);
 			if (marker && !c.begun) /* ssh itself never exits so */
@@ -321,10 +284,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	}
 	prompt_release(&c.start);
 	prompt_release(&c.tail);
-	prompt_release(&c.prompt);
-	if (c.in.len)
-		explicit_bzero(c.in.data, c.in.len);
-	buf_release(&c.in);
+	feed_release(&c.feed);
 	openssh_said_release(&c.said);
 	return r;
 }
