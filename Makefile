@@ -34,7 +34,7 @@ MAN      := $(wildcard man/*.[1-9])
 Q         = $(if $(V),,@)
 say       = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
-.PHONY: all libraries unit check lint bench demo install uninstall clean help
+.PHONY: all libraries unit check lint bench bench-deps demo install uninstall clean help
 all: $(BUILD)/bin/dt $(MODULES) $(SCRIPTS) $(SELECT) $(TOOLS) $(COMPLETE)
 
 libraries:
@@ -99,9 +99,12 @@ lint:
 
 bench:
 	@contrib/install-deps --check
-	+@$(MAKE) --no-print-directory all
-	@for b in tests/bench/bench_*; do \
-		if test -x "$$b"; then DT_BUILD='$(abspath $(BUILD))' "$$b" || exit 1; fi; done
+	+@$(MAKE) --no-print-directory all $(BENCH)
+	@DT_BUILD='$(abspath $(BUILD))' tests/bench/bench
+
+# The tools that dt is measured beside.
+bench-deps:
+	@contrib/install-deps --bench
 
 # FLEET=N: on N simulated hosts instead of three real ones.
 demo:
@@ -143,7 +146,7 @@ help:
 	@echo "make check       all tests, plain and with sanitizers"
 	@echo "make lint        layers, headers, manual pages, banned functions, cppcheck"
 	@echo "make unit        the unit tests' programs, in $(BUILD)/tests/"
-	@echo "make bench       speed, beside other tools"
+	@echo "make bench       speed, beside other tools; make bench-deps installs them from Debian"
 	@echo "make install     into PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away"
 	@echo "make clean       remove build/ and build-*/"
 	@echo "SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own"

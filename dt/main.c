@@ -77,7 +77,7 @@ static int on_end(void *arg, const struct result *r, struct dt_err *err)
 	tally_add(&x->tally, r);
 	if (x->progress) {
 		progress_hide(x->progress);
-		progress_end(x->progress, r->index, r->outcome == OUTCOME_OK);
+		progress_end(x->progress, r->index, r->outcome == OUTCOME_OK, now_ms());
 	}
 	return sink_end(x->sink, r, err);
 }
@@ -154,7 +154,7 @@ static int act_on_inventory(struct action *x, struct dt_err *err)
 	return r;
 }
 
-static int open_progress(struct action *x, struct dt_err *err)
+static int open_progress(struct action *x, size_t at_a_time, struct dt_err *err)
 {
 	const char *when = x->app->opt.progress, *term = getenv("TERM");
 	bool live = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
@@ -164,7 +164,7 @@ static int open_progress(struct action *x, struct dt_err *err)
 
 	if (x->app->opt.interactive)
 		mode = PROGRESS_NEVER;
-	x->progress = progress_new(mode, STDERR_FILENO, live, x->app->hosts.n, now_ms());
+	x->progress = progress_new(mode, STDERR_FILENO, live, x->app->hosts.n, at_a_time, now_ms());
 	return x->progress ? 0 : err_nomem(err);
 }
 
@@ -196,15 +196,17 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 		.env = {
 			.ssh = &x->app->env, .plan = x->app->plan, .max_output = (size_t)o->max_output,
 			.command_timeout_ms = o->command_timeout_ms,
-			.deadline = o->deadline_ms ? now_ms() + o->deadline_ms : 0,
 			.sudo = x->app->sudo, .stream = o->stream, .interactive = o->interactive,
 		},
 	};
 	int r = -1;
 
 	if (rolling_options(x->app, &pace, err) != 0 || rolling_pace(x->app, &pace, &e.pace, err) != 0 ||
-	    rolling_confirm(x->app, x->module->mod->name, err) != 0 || open_progress(x, err) != 0)
+	    rolling_confirm(x->app, x->module->mod->name, err) != 0 || open_progress(x, pace.coproc, err) != 0)
 		goto out;
+	/* what was asked and answered before is no part of the run */
+	x->info.began_ms = now_ms();
+	e.env.deadline = o->deadline_ms ? x->info.began_ms + o->deadline_ms : 0;
 	e.coproc = pace.coproc;
 	e.tick_ms = progress_interval(x->progress);
 	if (app_watch_signals(x->app, err) == 0 && sink_start(x->sink, err) == 0)
@@ -370,12 +372,17 @@ static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *e
 int main(int argc, char **argv)
 {
 	struct dt_err err = DT_ERR_INIT;
+	sigset_t asked;
 	static struct app app; /* static: the thread that watches signals outlives main */
 	int status;
 
 	/* a host's kept output goes back to the system when it has been printed, whatever the C library learns of sizes */
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* it asks how far a run is, and waits for its answer until one has begun */
+	sigemptyset(&asked);
+	sigaddset(&asked, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &asked, NULL);
 	/* a parent that ignores it would hide how our children end */
 	(void)signal(SIGCHLD, SIG_DFL);
 	status = app_init(&app, &err) == 0 ? dispatch(&app, argv, argc, &err) : -1;

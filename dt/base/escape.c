@@ -1,5 +1,6 @@
 #include "dt/base/escape.h"
 
+#include <stdint.h>
 #include <string.h>
 
 size_t utf8_char(const char *data, size_t len, unsigned *cp)
@@ -36,12 +37,26 @@ size_t utf8_char(const char *data, size_t len, unsigned *cp)
 	return n;
 }
 
+/* How many of the first bytes are ASCII; eight at a time. */
+static size_t ascii_run(const char *data, size_t len)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, data + i, sizeof(word));
+		if (word & UINT64_C(0x8080808080808080))
+			break;
+	}
+	return i;
+}
+
 bool utf8_valid(const char *data, size_t len)
 {
 	unsigned cp;
 
 	while (len) {
-		size_t n = utf8_char(data, len, &cp);
+		size_t run = ascii_run(data, len), n = run ? run : utf8_char(data, len, &cp);
 
 		if (!n)
 			return false;
@@ -72,14 +87,42 @@ static int add_hex(struct buf *out, const char *data, size_t len)
 	return 0;
 }
 
+/*
+ * How many of the first bytes stay as they are, whatever they are part of:
+ * printable ASCII without backslash and colon.  Eight at a time; a word with a
+ * byte that might not be one is left to the caller.
+ */
+static size_t plain_run(const char *data, size_t len)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	size_t i = 0;
+	uint64_t w, odd;
+
+	for (; len - i >= sizeof(w); i += sizeof(w)) {
+		memcpy(&w, data + i, sizeof(w));
+		/* below 0x20, DEL or above, a backslash, a colon: each sets the high bit of a byte */
+		odd = (w - ones * 0x20) | (w + ones) | w;
+		odd |= ((w ^ ones * '\\') - ones) & ~(w ^ ones * '\\');
+		odd |= ((w ^ ones * ':') - ones) & ~(w ^ ones * ':');
+		if (odd & high)
+			break;
+	}
+	return i;
+}
+
 static int escape_with(struct buf *out, const char *data, size_t len, bool field)
 {
 	size_t start = 0, i = 0;
 
 	while (i < len) {
 		unsigned cp = 0;
-		size_t n = utf8_char(data + i, len - i, &cp);
+		size_t n;
 		int r;
+
+		i += plain_run(data + i, len - i);
+		if (i == len)
+			break;
+		n = utf8_char(data + i, len - i, &cp);
 
 		if (n && !unsafe(cp) && cp != '\\' && !(field && cp == ':')) {
 			i += n;

@@ -142,6 +142,11 @@ size_t share_of(struct share s, size_t total)
 	return s.percent ? (total * (size_t)s.n + 99) / 100 : (size_t)s.n;
 }
 
+size_t share_at_most(struct share s, size_t total)
+{
+	return s.percent ? total * (size_t)s.n / 100 : (size_t)s.n;
+}
+
 void format_time_ms(int64_t ms, char *out, size_t size)
 {
 	if (ms % 1000)
@@ -375,12 +380,15 @@ void random_bytes(void *out, size_t len)
 void random_hex(char *out, size_t bytes)
 {
 	static const char digits[] = "0123456789abcdef";
-	unsigned char c;
+	unsigned char *c = (unsigned char *)out + bytes;
 
+	/* the bytes in the second half: each becomes two digits before its own place is needed */
+	random_bytes(c, bytes);
 	for (size_t i = 0; i < bytes; i++) {
-		random_bytes(&c, 1);
-		out[2 * i] = digits[c >> 4];
-		out[2 * i + 1] = digits[c & 15];
+		unsigned char byte = c[i];
+
+		out[2 * i] = digits[byte >> 4];
+		out[2 * i + 1] = digits[byte & 15];
 	}
 	out[2 * bytes] = '\0';
 }

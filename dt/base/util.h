@@ -37,8 +37,9 @@ struct share {
 };
 /* "20", or "5%" (1 to 100, or from 0 where min is 0).  0, or -1. */
 int parse_share(const char *s, long long min, struct share *out);
-/* Of total: a percentage is rounded up. */
+/* Of total: a percentage is rounded up, or down where it is the most there may be. */
 size_t share_of(struct share s, size_t total);
+size_t share_at_most(struct share s, size_t total);
 /* "10s", "250ms", "2m": the shortest exact way to say a time. */
 void format_time_ms(int64_t ms, char *out, size_t size);
 

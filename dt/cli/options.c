@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dt/base/nearest.h"
+#include "dt/run/limits.h"
 #include "inventory/host.h"
 
 static const char *const output_choices[] = { "omni", "jsonl", "pdsh", "fold", NULL };
@@ -36,7 +37,7 @@ const struct option_spec option_table[] = {
 	  .help = "begin no more when more than N or N% have failed" },
 	{ OPT("rate", 0, OPT_INT, rate), .arg = "N", .min = 1, .max = 1000000, .in_conf = true,
 	  .help = "begin at most N hosts a second" },
-	{ OPT("max-per", 0, OPT_LIST, max_per), .arg = "KEY=N", .in_conf = true,
+	{ OPT("max-per", 0, OPT_LIST, max_per), .arg = "KEY=N", .check = limits_fault, .in_conf = true,
 	  .help = "at most N (N%) at a time of an attribute, tag or via" },
 	{ OPT("random-delay", 0, OPT_TIME, random_delay_ms), .arg = "TIME", .in_conf = true,
 	  .help = "begin each host up to so much later" },
@@ -209,8 +210,10 @@ static int set_choice(const struct options *o, const struct option_spec *spec, c
 static int set_list(const struct options *o, const struct option_spec *spec, struct strs *out, const char *value,
 		    struct dt_err *err)
 {
-	if (!*value)
-		return bad_value(o, spec, value, "is empty", err);
+	const char *fault = !*value ? "is empty" : spec->check ? spec->check(value) : NULL;
+
+	if (fault)
+		return bad_value(o, spec, value, fault, err);
 	if (o->set_by[spec - option_table] != o->source)
 		strs_release(out);
 	return strs_add(out, value) == 0 ? 0 : err_nomem(err);

@@ -67,7 +67,7 @@ struct option_spec {
 	const char *def;	/* default as text, or NULL */
 	long long min, max;	/* OPT_INT, OPT_SIZE; OPT_SHARE: min */
 	const char *const *choices; /* OPT_CHOICE, NULL-terminated */
-	const char *(*check)(const char *value); /* OPT_TEXT: NULL, or what is wrong */
+	const char *(*check)(const char *value); /* OPT_TEXT, OPT_LIST: NULL, or what is wrong */
 	bool is_path;		/* names a file: dt.conf expands ~ and takes it from its own folder */
 	bool in_conf;		/* may stand in dt.conf(5), under [dt] */
 	const char *help;
@@ -86,6 +86,8 @@ void options_release(struct options *o);
 int options_set(struct options *o, const struct option_spec *spec, const char *value, struct dt_err *err);
 const struct option_spec *option_by_name(const char *name);
 const struct option_spec *option_by_letter(char c);
+/* Where the value of the option of that name comes from. */
+enum option_source option_source(const struct options *o, const char *name);
 /* Has it a value on the command line? */
 bool option_has_value(const struct option_spec *spec);
 /* The long name that a mistyped one is nearest to, or NULL; conf: of those in dt.conf. */

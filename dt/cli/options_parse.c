@@ -14,6 +14,11 @@ const struct option_spec *option_by_name(const char *name)
 	return NULL;
 }
 
+enum option_source option_source(const struct options *o, const char *name)
+{
+	return (enum option_source)o->set_by[option_by_name(name) - option_table];
+}
+
 const struct option_spec *option_by_letter(char c)
 {
 	for (const struct option_spec *s = option_table; c && s->name; s++)

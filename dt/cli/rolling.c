@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "dt/base/log.h"
@@ -61,7 +62,7 @@ int rolling_options(const struct app *a, struct pace_options *out, struct dt_err
 	if (o->batch.given)
 		out->batch = share_of(o->batch, a->hosts.n);
 	if (o->max_fail.given)
-		out->max_fail = share_of(o->max_fail, a->hosts.n);
+		out->max_fail = share_at_most(o->max_fail, a->hosts.n);
 	return 0;
 }
 
@@ -85,8 +86,10 @@ int rolling_pace(const struct app *a, const struct pace_options *opt, struct pac
 	*out = pace_new(&inner, a->hosts.n);
 	if (!*out)
 		return err_nomem(err);
+	/* what dt.conf limits need not be among these hosts */
 	for (size_t i = 0; i < a->opt.max_per.n; i++) {
-		if (limits_add(*out, a->opt.max_per.v[i], a->inv, &a->hosts, a->plan, err) != 0) {
+		if (limits_add(*out, a->opt.max_per.v[i], a->inv, &a->hosts, a->plan,
+			       option_source(&a->opt, "max-per") == SOURCE_COMMAND, err) != 0) {
 			pace_free(*out);
 			*out = NULL;
 			return -1;
@@ -110,6 +113,7 @@ int rolling_confirm(const struct app *a, const char *what, struct dt_err *err)
 			       what, a->hosts.n);
 	(void)dprintf(fd, "%s on %zu host%s.  To go on, type their number: ", what, a->hosts.n, a->hosts.n == 1 ? "" : "s");
 	n = read(fd, answer, sizeof(answer) - 1);
+	(void)tcflush(fd, TCIFLUSH); /* the rest of a longer line is not for the shell */
 	(void)close(fd);
 	while (n > 0 && strchr(" \r\n", answer[n - 1]))
 		answer[--n] = '\0';

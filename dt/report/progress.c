@@ -16,14 +16,14 @@
 #define LIVE_MS 100
 #define LINES_MS 1000
 #define SAMPLES 32	/* of which the rate is made */
+#define ECHO_COLUMNS 2	/* columns of "^C", which the terminal puts behind the line */
 #define SLOWEST 3
-#define NONE UINT32_MAX
 
-/* A host that runs; they are a list, the longest running first. */
+/* A host that has begun. */
 struct runner {
-	const char *name;	/* NULL: it does not run */
+	size_t index;
+	const char *name;
 	int64_t since;
-	uint32_t before, behind;
 };
 
 struct progress {
@@ -31,9 +31,9 @@ struct progress {
 	int fd;
 	bool live, shown;
 	int64_t began, last;
-	size_t hosts, done, okay, running;
-	struct runner *runners;
-	uint32_t first, end;
+	size_t hosts, at_a_time, done, okay;
+	struct runner *runners;	/* in the order in which they began: the first at_a_time run, the others wait for a thread */
+	size_t n, cap;
 	struct {
 		int64_t at;
 		size_t done;
@@ -41,22 +41,18 @@ struct progress {
 	size_t sampled;
 };
 
-struct progress *progress_new(enum progress_mode mode, int fd, bool live, size_t hosts, int64_t now)
+struct progress *progress_new(enum progress_mode mode, int fd, bool live, size_t hosts, size_t at_a_time, int64_t now)
 {
 	struct progress *p = calloc(1, sizeof(*p));
 
-	if (p)
-		p->runners = calloc(hosts + 1, sizeof(*p->runners));
-	if (!p || !p->runners) {
-		free(p);
+	if (!p)
 		return NULL;
-	}
 	p->mode = mode;
 	p->fd = fd;
 	p->live = live;
 	p->hosts = hosts;
+	p->at_a_time = at_a_time;
 	p->began = p->last = now;
-	p->first = p->end = NONE;
 	return p;
 }
 
@@ -74,31 +70,40 @@ int64_t progress_interval(const struct progress *p)
 	return p->mode == PROGRESS_NEVER ? 0 : p->mode == PROGRESS_LINE && p->live ? LIVE_MS : LINES_MS;
 }
 
+/* Without memory the host is not among the running ones; it is counted all the same. */
 void progress_begin(struct progress *p, size_t index, const char *name, int64_t now)
 {
-	struct runner *r = &p->runners[index];
+	if (p->n == p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : 256;
+		struct runner *v = realloc(p->runners, cap * sizeof(*v));
 
-	*r = (struct runner){ name, now, p->end, NONE };
-	if (p->end != NONE)
-		p->runners[p->end].behind = (uint32_t)index;
-	else
-		p->first = (uint32_t)index;
-	p->end = (uint32_t)index;
-	p->running++;
+		if (!v)
+			return;
+		p->runners = v;
+		p->cap = cap;
+	}
+	p->runners[p->n++] = (struct runner){ index, name, now };
 }
 
-void progress_end(struct progress *p, size_t index, bool ok)
+void progress_end(struct progress *p, size_t index, bool ok, int64_t now)
 {
-	struct runner *r = &p->runners[index];
+	size_t i = 0;
 
 	p->done++;
 	p->okay += ok;
-	if (!r->name)
+	while (i < p->n && p->runners[i].index != index)
+		i++;
+	if (i == p->n)
 		return;
-	*(r->before != NONE ? &p->runners[r->before].behind : &p->first) = r->behind;
-	*(r->behind != NONE ? &p->runners[r->behind].before : &p->end) = r->before;
-	r->name = NULL;
-	p->running--;
+	p->n--;
+	memmove(p->runners + i, p->runners + i + 1, (p->n - i) * sizeof(*p->runners));
+	if (i < p->at_a_time && p->n >= p->at_a_time)
+		p->runners[p->at_a_time - 1].since = now;
+}
+
+static size_t running(const struct progress *p)
+{
+	return p->n < p->at_a_time ? p->n : p->at_a_time;
 }
 
 /* Hosts a second, over the last samples. */
@@ -115,29 +120,33 @@ static double rate(struct progress *p, int64_t now)
 	return per_second;
 }
 
-/* "4.1s", "12m", "3h". */
+/* "4.1s", "12s", "2m29s", "3h05m". */
 static int add_time(struct buf *b, double seconds)
 {
-	if (seconds < 100)
-		return buf_addf(b, seconds < 9.95 ? "%.1fs" : "%.0fs", seconds);
-	return seconds < 6000 ? buf_addf(b, "%.0fm", seconds / 60) : buf_addf(b, "%.1fh", seconds / 3600);
+	long long whole = (long long)(seconds + 0.5);
+
+	if (seconds < 9.95)
+		return buf_addf(b, "%.1fs", seconds);
+	if (whole < 60)
+		return buf_addf(b, "%llds", whole);
+	return whole < 3600 ? buf_addf(b, "%lldm%02llds", whole / 60, whole % 60)
+			    : buf_addf(b, "%lldh%02lldm", whole / 3600, whole / 60 % 60);
 }
 
 static int add_words(struct progress *p, struct buf *b, int64_t now)
 {
 	double per_second = rate(p, now);
 	size_t failed = p->done - p->okay;
-	uint32_t at = p->first;
 	int r = buf_addf(b, "%zu of %zu done, %zu okay, %zu failed, %zu running", p->done, p->hosts, p->okay, failed,
-			 p->running);
+			 running(p));
 
 	if (per_second > 0) {
 		r |= buf_addf(b, per_second < 10 ? ", %.1f/s, " : ", %.0f/s, ", per_second);
 		r |= add_time(b, (double)(p->hosts - p->done) / per_second) | buf_adds(b, " left");
 	}
-	for (int i = 0; i < SLOWEST && at != NONE; i++, at = p->runners[at].behind) {
-		r |= buf_adds(b, i ? ", " : "; longest: ") | escape(b, p->runners[at].name, strlen(p->runners[at].name));
-		r |= buf_addc(b, ' ') | add_time(b, (double)(now - p->runners[at].since) / 1000);
+	for (size_t i = 0; i < SLOWEST && i < running(p); i++) {
+		r |= buf_adds(b, i ? ", " : "; longest: ") | escape(b, p->runners[i].name, strlen(p->runners[i].name));
+		r |= buf_addc(b, ' ') | add_time(b, (double)(now - p->runners[i].since) / 1000);
 	}
 	return r;
 }
@@ -145,15 +154,14 @@ static int add_words(struct progress *p, struct buf *b, int64_t now)
 static int add_json(struct progress *p, struct buf *b, int64_t now)
 {
 	double per_second = rate(p, now);
-	uint32_t at = p->first;
 	int r = buf_addf(b, "{\"event\":\"progress\",\"hosts\":%zu,\"done\":%zu,\"ok\":%zu,\"failed\":%zu,\"running\":%zu,"
-			    "\"rate\":%.1f,\"seconds\":", p->hosts, p->done, p->okay, p->done - p->okay, p->running, per_second);
+			    "\"rate\":%.1f,\"seconds\":", p->hosts, p->done, p->okay, p->done - p->okay, running(p), per_second);
 
 	r |= json_seconds(b, now - p->began) | buf_adds(b, ",\"longest\":[");
-	for (int i = 0; i < SLOWEST && at != NONE; i++, at = p->runners[at].behind) {
+	for (size_t i = 0; i < SLOWEST && i < running(p); i++) {
 		r |= buf_adds(b, i ? ",{\"host\":" : "{\"host\":") |
-		     json_text(b, p->runners[at].name);
-		r |= buf_adds(b, ",\"seconds\":") | json_seconds(b, now - p->runners[at].since) | buf_addc(b, '}');
+		     json_text(b, p->runners[i].name);
+		r |= buf_adds(b, ",\"seconds\":") | json_seconds(b, now - p->runners[i].since) | buf_addc(b, '}');
 	}
 	return r | buf_adds(b, "]}");
 }
@@ -173,7 +181,7 @@ static void put(const struct progress *p, const struct buf *b)
 /* Cut to the columns of the terminal: a line that wraps could not be taken back. */
 static void cut(struct buf *b, size_t from, size_t columns)
 {
-	size_t used = 0, n;
+	size_t used = columns > ECHO_COLUMNS ? ECHO_COLUMNS : 0, n;
 	unsigned cp = 0;
 
 	for (size_t i = from; i < b->len; i += n) {
@@ -230,9 +238,12 @@ void progress_once(struct progress *p, int64_t now)
 {
 	struct buf b;
 
+	int r;
+
 	progress_hide(p);
 	buf_init(&b, 65536);
-	if ((buf_adds(&b, "dt: ") | add_words(p, &b, now) | buf_addc(&b, '\n')) == 0)
+	r = p->mode == PROGRESS_JSON ? add_json(p, &b, now) : buf_adds(&b, "dt: ") | add_words(p, &b, now);
+	if ((r | buf_addc(&b, '\n')) == 0)
 		put(p, &b);
 	buf_release(&b);
 }

@@ -18,8 +18,11 @@ enum progress_mode { PROGRESS_NEVER, PROGRESS_LINE, PROGRESS_JSON };
 
 struct progress;
 
-/* live: fd is a terminal that understands escape sequences.  NULL: no memory. */
-struct progress *progress_new(enum progress_mode mode, int fd, bool live, size_t hosts, int64_t now);
+/*
+ * live: fd is a terminal that understands escape sequences.  at_a_time: so many
+ * run; who else has begun waits for a thread.  NULL: no memory.
+ */
+struct progress *progress_new(enum progress_mode mode, int fd, bool live, size_t hosts, size_t at_a_time, int64_t now);
 void progress_free(struct progress *p);	/* hides first */
 
 /* How often progress_show is worth calling, in ms; 0: never. */
@@ -28,11 +31,11 @@ int64_t progress_interval(const struct progress *p);
 /* name is borrowed until the host's end. */
 void progress_begin(struct progress *p, size_t index, const char *name, int64_t now);
 /* Also of hosts that never began. */
-void progress_end(struct progress *p, size_t index, bool ok);
+void progress_end(struct progress *p, size_t index, bool ok, int64_t now);
 
 void progress_show(struct progress *p, int64_t now);
 void progress_hide(struct progress *p);
-/* The line once, with a newline, in any mode (SIGUSR1). */
+/* The line once, with a newline, in any mode (SIGUSR1); the object where they are JSON. */
 void progress_once(struct progress *p, int64_t now);
 
 /* "1000 hosts: 997 okay, 2 failed, 1 unreachable in 4.1s".  0, or -1. */

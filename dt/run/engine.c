@@ -12,6 +12,8 @@
 #define LOGINS_PER_ADDRESS 10
 /* What may wait for the main thread before workers wait for it. */
 #define QUEUE_BYTES (16UL << 20)
+/* Events between two looks at signals. */
+#define LOOK_EVERY 64
 
 enum event_kind { EVENT_END, EVENT_OUTPUT, EVENT_NOTE };
 
@@ -217,6 +219,7 @@ static int wait_ms(const struct run *r)
 static void loop(struct run *r)
 {
 	int64_t deadline = r->e->env.deadline;
+	unsigned events = 0;
 
 	for (launch(r); r->done < r->e->hosts; launch(r)) {
 		struct pollfd fds[] = {
@@ -233,7 +236,7 @@ static void loop(struct run *r)
 
 			deliver(r, v);
 			/* a flood of events must not hide a signal, nor keep a thread idle */
-			if (r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
+			if (++events % LOOK_EVERY == 0 && r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
 				on_signal(r);
 			if (end)
 				launch(r);

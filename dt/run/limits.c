@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEY_MAX 255
+
 /* One value, and how many hosts have it. */
 struct value {
 	const char *text;	/* the inventory's or the plan's */
@@ -69,7 +71,7 @@ static bool key_is(const struct limit *l, const char *word)
 /* The values of one host. */
 static int add_host(struct limit *l, const struct inventory *inv, const struct host *h, const struct plan *plan, size_t i)
 {
-	char key[256];
+	char key[KEY_MAX + 1];
 	const char *text;
 	int r = 0;
 
@@ -100,26 +102,44 @@ static int make_groups(struct limit *l, struct pace *p)
 	for (size_t i = 0; i < l->n; i++) {
 		struct value *v = l->joins[i].value;
 
+		size_t most = share_at_most(l->most, v->hosts);
+
 		if (v->group < 0)
-			v->group = pace_group(p, share_of(l->most, v->hosts));
+			v->group = pace_group(p, most ? most : 1);
 		if (v->group < 0 || pace_join(p, l->joins[i].host, v->group) != 0)
 			return -1;
 	}
 	return 0;
 }
 
-int limits_add(struct pace *p, const char *spec, const struct inventory *inv, const struct hostset *hosts,
-	       const struct plan *plan, struct dt_err *err)
+/* KEY ends at the last '='; 0 where there is none. */
+static size_t key_length(const char *spec, struct share *most)
 {
 	const char *equals = strrchr(spec, '=');
-	struct limit l = { .key = spec, .key_len = equals ? (size_t)(equals - spec) : 0 };
+	size_t n = equals ? (size_t)(equals - spec) : 0;
+
+	return n && n <= KEY_MAX && parse_share(equals + 1, 1, most) == 0 ? n : 0;
+}
+
+const char *limits_fault(const char *spec)
+{
+	struct share most;
+
+	return key_length(spec, &most) ? NULL : "is not KEY=N or KEY=N%, with N above 0";
+}
+
+int limits_add(struct pace *p, const char *spec, const struct inventory *inv, const struct hostset *hosts,
+	       const struct plan *plan, bool must_apply, struct dt_err *err)
+{
+	struct limit l = { .key = spec };
 	int r = 0;
 
-	if (!l.key_len || l.key_len > 255 || parse_share(equals + 1, 1, &l.most) != 0)
-		return err_set(err, ERR_USAGE, "--max-per: \"%.200s\" is not KEY=N or KEY=N%%, with N above 0", spec);
+	l.key_len = key_length(spec, &l.most);
+	if (!l.key_len)
+		return err_set(err, ERR_USAGE, "--max-per: \"%.200s\" %s", spec, limits_fault(spec));
 	for (size_t i = 0; i < hosts->n && r == 0; i++)
 		r = add_host(&l, inv, hosts->v[i], plan, i);
-	if (r == 0 && !l.n)
+	if (r == 0 && !l.n && must_apply)
 		r = err_set(err, ERR_USAGE, "--max-per: \"%.200s\": none of the selected hosts has %s %.*s", spec,
 			    key_is(&l, "via") || str_starts(spec, "tag") ? "a" : "the attribute", (int)l.key_len, spec);
 	else if (r != 0 || make_groups(&l, p) != 0)

@@ -14,9 +14,12 @@
  * Makes the groups of "KEY=N" or "KEY=N%" (of the hosts of each group, at
  * least one): KEY is an attribute, one group for each of its values; "tag",
  * one for each tag; "tag:NAME", that one; "via", one for each jump host.
- * 0, or -1: ERR_USAGE (no limit, or nothing to share among these hosts).
+ * 0, or -1: ERR_USAGE (no limit; or, with must_apply, none of these hosts has
+ * the attribute).
  */
 int limits_add(struct pace *p, const char *spec, const struct inventory *inv, const struct hostset *hosts,
-	       const struct plan *plan, struct dt_err *err);
+	       const struct plan *plan, bool must_apply, struct dt_err *err);
+/* NULL, or what is wrong with such a text: "is not ...". */
+const char *limits_fault(const char *spec);
 
 #endif

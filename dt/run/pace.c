@@ -7,6 +7,8 @@
 #include "dt/base/util.h"
 
 #define NONE SIZE_MAX
+/* Who is woken late catches up so much: else --rate would lose some of it at each host. */
+#define LATE_MS 10
 
 struct group {
 	size_t most, running;
@@ -222,14 +224,14 @@ enum pace_answer pace_next(struct pace *p, int64_t now, size_t *host, int64_t *w
 	if (p->first >= p->stage_end && !next_stage(p, now, wake))
 		return PACE_WAIT;
 	if (p->opt.rate > 0 && p->launch > (double)now) {
-		*wake = (int64_t)p->launch + 1;
+		*wake = (int64_t)p->launch + ((double)(int64_t)p->launch < p->launch);
 		return PACE_WAIT;
 	}
 	at = find(p, now, wake);
 	if (at == NONE)
 		return PACE_WAIT;
 	if (p->opt.rate > 0)
-		p->launch = (p->launch > (double)now - 1 ? p->launch : (double)now) + 1000 / p->opt.rate;
+		p->launch = (p->launch > (double)now - LATE_MS ? p->launch : (double)now) + 1000 / p->opt.rate;
 	*host = p->order[at];
 	p->order[at] = NONE;
 	p->running++;

@@ -187,17 +187,20 @@ void *pool_take_back(struct pool *p)
 void pool_send(struct pool *p, struct message *m)
 {
 	static const uint64_t one = 1;
+	bool wake;
 
 	m->next = NULL;
 	(void)pthread_mutex_lock(&p->lock);
 	/* one message always fits, so that none waits for ever */
 	while (p->out_first && p->out_bytes + m->bytes > p->out_max)
 		(void)pthread_cond_wait(&p->room, &p->lock);
+	wake = !p->out_first; /* else the main thread is awake, or about to be */
 	*p->out_last = m;
 	p->out_last = &m->next;
 	p->out_bytes += m->bytes;
 	(void)pthread_mutex_unlock(&p->lock);
-	(void)!write(p->fd, &one, sizeof(one));
+	if (wake)
+		(void)!write(p->fd, &one, sizeof(one));
 }
 
 struct message *pool_receive(struct pool *p)

@@ -20,6 +20,9 @@
 /* Threads of one jump host, with those that wait for hosts which do not answer. */
 #define LANES_MAX 64
 #define STOP_MS 3000
+/* Another try to log in to the jump host, so often and after so long, which doubles. */
+#define TRIES 4
+#define BACKOFF_MS 100
 
 /*
  * A worker's wish for a connection.  It travels over a pipe as a pointer;
@@ -363,6 +366,26 @@ static void answer_waiting(struct lane *l)
 		take_request(l, r);
 }
 
+/*
+ * A jump host that drops a login may let in the next one; who waits for the
+ * lane waits no longer than its own connect timeout all the same.
+ */
+static int open_lane(struct lane *l)
+{
+	for (int tries = 0;; tries++) {
+		int64_t pause = BACKOFF_MS << tries;
+		unsigned random;
+
+		if (session_open(&l->env, l->j->t, NULL, 0, &l->s, &l->failed) == 0)
+			return 0;
+		if (l->failed.code != ERR_CONNECT || l->failed.sys != ECONNRESET || tries == TRIES)
+			return -1;
+		random_bytes(&random, sizeof(random));
+		if (ssh_wait(&l->env, -1, 0, now_ms() + pause / 2 + random % (unsigned)pause) < 0)
+			return -1;
+	}
+}
+
 static void lane_main(void *arg)
 {
 	struct lane *l = arg;
@@ -370,7 +393,7 @@ static void lane_main(void *arg)
 
 	l->env = *j->env;
 	l->env.cancel_fd = j->stop[0];
-	if (session_open(&l->env, j->t, NULL, 0, &l->s, &l->failed) == 0 && l->s->ops != &transport_libssh2) {
+	if (open_lane(l) == 0 && l->s->ops != &transport_libssh2) {
 		session_close(l->s);
 		l->s = NULL;
 		(void)err_set(&l->failed, ERR_UNSUPPORTED, "it needs ssh(1)");

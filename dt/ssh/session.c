@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dt/base/log.h"
 #include "dt/base/util.h"
 #include "dt/ssh/transport.h"
 #include "dt/ssh/wrap.h"
@@ -20,7 +21,7 @@ void session_note(struct session *s, int level, const char *fmt, ...)
 	char text[400];
 	va_list ap;
 
-	if (!s->hooks || !s->hooks->note)
+	if (level > log_level() || !s->hooks || !s->hooks->note)
 		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);

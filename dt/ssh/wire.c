@@ -116,23 +116,13 @@ static ssize_t on_send(libssh2_socket_t fd, const void *data, size_t len, int fl
 	return (ssize_t)len;
 }
 
-static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, void **abstract)
+/* Bytes from the socket; -1 where there are none, or no more. */
+static ssize_t receive(struct wire *w, void *data, size_t len)
 {
-	struct wire *w = *abstract;
 	ssize_t n;
 
-	(void)flags;
-	if (w->dead)
-		return -EPIPE;
-	if (w->eof || w->error)
-		return -EAGAIN;
-	/* libssh2 reads on while there is something: now and then its caller must look at the time */
-	if (w->burst >= BURST) {
-		w->burst = 0;
-		return -EAGAIN;
-	}
 	do
-		n = recv(fd, data, len, 0);
+		n = recv(w->fd, data, len, 0);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		w->received += (uint64_t)n;
@@ -143,7 +133,40 @@ static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, v
 		w->eof = true;
 	else if (errno != EAGAIN)
 		w->error = errno;
-	return -EAGAIN;
+	return -1;
+}
+
+static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, void **abstract)
+{
+	struct wire *w = *abstract;
+	size_t left = w->ahead_len - w->ahead_at;
+	ssize_t n;
+
+	(void)fd;
+	(void)flags;
+	if (w->dead)
+		return -EPIPE;
+	if (!left) {
+		if (w->eof || w->error)
+			return -EAGAIN;
+		/* libssh2 reads on while there is something: now and then its caller must look at the time */
+		if (w->burst >= BURST) {
+			w->burst = 0;
+			return -EAGAIN;
+		}
+		n = receive(w, len < sizeof(w->ahead) ? w->ahead : data, len < sizeof(w->ahead) ? sizeof(w->ahead) : len);
+		if (n < 0)
+			return -EAGAIN;
+		if (len >= sizeof(w->ahead))
+			return n;
+		w->ahead_at = 0;
+		w->ahead_len = left = (size_t)n;
+	}
+	if (left > len)
+		left = len;
+	memcpy(data, w->ahead + w->ahead_at, left);
+	w->ahead_at += left;
+	return (ssize_t)left;
 }
 
 void wire_attach(struct wire *w, LIBSSH2_SESSION *session)

@@ -19,6 +19,8 @@
 struct wire {
 	int fd;
 	struct buf queue;	/* sent by libssh2, not yet taken by the socket */
+	char ahead[256];	/* received, and not yet asked for: libssh2 reads the banner byte by byte */
+	size_t ahead_at, ahead_len;
 	size_t burst;		/* bytes received since libssh2 was last told to wait */
 	size_t memory;		/* of the session, in bytes */
 	size_t memory_max;	/* a host that sends what nobody asked for fills no more */

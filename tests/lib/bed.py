@@ -3,7 +3,7 @@ import json
 import os
 
 from daemons import keygen, public
-from testing import BUILD, Home, check, ended
+from testing import BUILD, DT, Home, check, ended
 
 HEAVY = int(os.environ.get("DT_TEST_HEAVY", "1"))  # how many times as often the long tests go round
 
@@ -32,6 +32,11 @@ class Bed(Home):
         """count hosts of loopback addresses of their own, PREFIX1 and so on."""
         for i in range(1, count + 1):
             self.host("%s%d" % (prefix, i), server, words, address="127.1.%d.%d" % (i // 250, i % 250 + 1))
+
+    def command(self, *args):
+        """dt's own command line, for tests that start it themselves."""
+        return [DT, "-F", self.join("ssh_config"), "-D", self.join("hosts.ini"), "-I", self.key, "--known-hosts",
+                self.join("known_hosts"), *args]
 
     def dt(self, *args, **kw):
         return super().dt("-D", self.join("hosts.ini"), "-I", self.key, "--known-hosts", self.join("known_hosts"),
