@@ -182,6 +182,9 @@ static void say_summary(struct action *x)
 	buf_release(&out);
 }
 
+/* Nobody notices, and a fleet's ends come several at a time. */
+#define LINGER_MS 4
+
 /* Contacts hosts.  0 with *status, or -1. */
 static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 {
@@ -208,6 +211,7 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 	x->info.began_ms = now_ms();
 	e.env.deadline = o->deadline_ms ? x->info.began_ms + o->deadline_ms : 0;
 	e.coproc = pace.coproc;
+	e.linger_ms = rolling_is_plain(x->app, &pace) ? LINGER_MS : 0;
 	e.tick_ms = progress_interval(x->progress);
 	if (app_watch_signals(x->app, err) == 0 && sink_start(x->sink, err) == 0)
 		r = engine_run(&e, &end, err);

@@ -72,7 +72,7 @@ int rolling_options(const struct app *a, struct pace_options *out, struct dt_err
  */
 #define AHEAD 32
 
-static bool is_plain(const struct app *a, const struct pace_options *o)
+bool rolling_is_plain(const struct app *a, const struct pace_options *o)
 {
 	return !o->canary && !o->batch && !o->has_max_fail && o->rate <= 0 && !o->random_delay_ms && !a->opt.max_per.n;
 }
@@ -81,7 +81,7 @@ int rolling_pace(const struct app *a, const struct pace_options *opt, struct pac
 {
 	struct pace_options inner = *opt;
 
-	if (is_plain(a, opt))
+	if (rolling_is_plain(a, opt))
 		inner.coproc += AHEAD;
 	*out = pace_new(&inner, a->hosts.n);
 	if (!*out)

@@ -13,6 +13,8 @@
  * 0, or -1: ERR_USAGE names options that do not go together.
  */
 int rolling_options(const struct app *a, struct pace_options *out, struct dt_err *err);
+/* Does nothing but their number at a time hold hosts back? */
+bool rolling_is_plain(const struct app *a, const struct pace_options *o);
 /* The pace, its --max-per groups joined. */
 int rolling_pace(const struct app *a, const struct pace_options *opt, struct pace **out, struct dt_err *err);
 

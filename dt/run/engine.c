@@ -225,8 +225,13 @@ static void loop(struct run *r)
 		struct pollfd fds[] = {
 			{ pool_fd(r->pool), POLLIN, 0 }, { r->e->signal_fd, POLLIN, 0 }, { r->e->info_fd, POLLIN, 0 },
 		};
-		int n = poll(fds, ARRAY_LEN(fds), wait_ms(r));
 		struct event *v;
+		int n;
+
+		/* one wake-up for several ends */
+		if (r->e->linger_ms && r->e->hosts - r->done > 2 * r->e->coproc)
+			(void)poll(&fds[1], 2, r->e->linger_ms);
+		n = poll(fds, ARRAY_LEN(fds), wait_ms(r));
 
 		r->wake = 0;
 		if (n > 0 && fds[1].revents)

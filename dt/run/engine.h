@@ -30,6 +30,11 @@ struct engine {
 	void (*on_tick)(void *arg, bool asked);
 	int64_t tick_ms;
 	int info_fd;
+	/*
+	 * So long results may wait for each other while many hosts are left and
+	 * threads have work queued; 0: each is delivered at once.
+	 */
+	int linger_ms;
 	void *arg;
 };
 

@@ -21,6 +21,10 @@ static const char kex[] = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-s
 static const char ciphers[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr";
 static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
+/* More than libssh2 1.11 has of one method, and methods up to LIBSSH2_METHOD_MAC_SC. */
+#define NAMES_MAX 32
+#define METHODS (LIBSSH2_METHOD_MAC_SC + 1)
+
 int lib_again(struct session *s, int64_t deadline, enum err_code code, const char *what, struct dt_err *err)
 {
 	struct lib *l = s->state;
@@ -60,23 +64,48 @@ int lib_guarded(struct session *s, enum err_code code, void (*fn)(void *), void 
 	return err_set(err, code, "the host sent a malformed packet");
 }
 
+/* What this libssh2 has of each method; asked once, for it copies its tables at each question. */
+static struct {
+	const char *names[NAMES_MAX];	/* libssh2's own */
+	int n;
+} supported[METHODS];
+
+static int ask_supported(void)
+{
+	static const int methods[] = {
+		LIBSSH2_METHOD_KEX, LIBSSH2_METHOD_HOSTKEY, LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC,
+		LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC,
+	};
+	LIBSSH2_SESSION *session = libssh2_session_init();
+
+	if (!session)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		const char **known = NULL;
+		int n = libssh2_session_supported_algs(session, methods[i], &known);
+
+		for (int k = 0; k < n && k < NAMES_MAX; k++)
+			supported[methods[i]].names[supported[methods[i]].n++] = known[k];
+		if (n > 0)
+			libssh2_free(session, known);
+	}
+	return libssh2_session_free(session);
+}
+
+/* libssh2_session_method_pref passes over names that it does not know, but not over two in a row. */
 int lib_prefer(struct session *s, int method, const char *list, struct dt_err *err)
 {
 	struct lib *l = s->state;
-	const char **known = NULL;
-	int n = libssh2_session_supported_algs(l->session, method, &known), r = 0;
 	struct buf have;
+	int r = 0;
 
-	if (n <= 0)
-		return lib_error(s, ERR_UNSUPPORTED, "algorithms", err);
 	buf_init(&have, 4096);
 	for (size_t len; *list; list += len + (list[len] == ',')) {
 		len = strcspn(list, ",");
-		for (int i = 0; i < n; i++)
-			if (strlen(known[i]) == len && strncmp(known[i], list, len) == 0)
-				r |= buf_addf(&have, "%s%s", have.len ? "," : "", known[i]);
+		for (int i = 0; i < supported[method].n; i++)
+			if (strlen(supported[method].names[i]) == len && strncmp(supported[method].names[i], list, len) == 0)
+				r |= (have.len ? buf_addc(&have, ',') : 0) | buf_add(&have, list, len);
 	}
-	libssh2_free(l->session, known);
 	if (r)
 		(void)err_nomem(err);
 	else if (libssh2_session_method_pref(l->session, method, have.data) != 0)
@@ -291,5 +320,5 @@ int session_global_init(struct dt_err *err)
 {
 	/* a detached thread may still end while exit(3) runs: OpenSSL's cleanup there would take its locks away */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
-	return libssh2_init(0) == 0 ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
+	return libssh2_init(0) == 0 && ask_supported() == 0 ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
 }

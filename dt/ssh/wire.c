@@ -11,6 +11,7 @@
 #include "dt/base/err.h"
 
 #define QUEUE_HIGH 65536
+#define SEGMENT 16384	/* more than that does not wait for its like */
 #define QUEUE_MAX (4 << 20)
 #define BURST 262144
 
@@ -79,7 +80,9 @@ void wire_flush(struct wire *w)
 		else if (errno != EINTR)
 			w->error = errno;
 	}
-	if (done)
+	if (done && done == w->queue.len)
+		buf_release(&w->queue); /* most sessions wait most of the time */
+	else if (done)
 		buf_consume(&w->queue, done);
 }
 
@@ -88,31 +91,25 @@ bool wire_full(const struct wire *w)
 	return w->queue.len >= QUEUE_HIGH;
 }
 
-/* libssh2.h: both return bytes moved, or a negative errno. */
+/*
+ * libssh2.h: both return bytes moved, or a negative errno.  What is sent waits
+ * for the next receive, where libssh2 wants an answer: so messages that belong
+ * together leave in one segment.
+ */
 static ssize_t on_send(libssh2_socket_t fd, const void *data, size_t len, int flags, void **abstract)
 {
 	struct wire *w = *abstract;
-	ssize_t n = 0;
 
+	(void)fd;
 	(void)flags;
 	if (w->dead || w->error)
 		return -EPIPE;
-	if (!w->queue.len) {
-		do
-			n = send(fd, data, len, MSG_NOSIGNAL);
-		while (n < 0 && errno == EINTR);
-		if (n < 0) {
-			if (errno != EAGAIN) {
-				w->error = errno;
-				return -w->error;
-			}
-			n = 0;
-		}
-	}
-	if ((size_t)n < len && buf_add(&w->queue, (const char *)data + n, len - (size_t)n) != 0) {
+	if (buf_add(&w->queue, data, len) != 0) {
 		w->error = ENOBUFS;
 		return -ENOBUFS;
 	}
+	if (w->queue.len >= SEGMENT)
+		wire_flush(w);
 	return (ssize_t)len;
 }
 
@@ -147,6 +144,8 @@ static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, v
 	if (w->dead)
 		return -EPIPE;
 	if (!left) {
+		if (w->queue.len)
+			wire_flush(w);
 		if (w->eof || w->error)
 			return -EAGAIN;
 		/* libssh2 reads on while there is something: now and then its caller must look at the time */
