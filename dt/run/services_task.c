@@ -15,8 +15,9 @@
 
 extern char **environ;
 
-/* Tries more where nobody was let in; what a host without a connect timeout is given; waits between tries. */
+/* Tries more where nobody was let in, and where others are; what a host without a connect timeout is given; waits between tries. */
 #define TRIES 3
+#define TRIES_IN_CROWD 60
 #define PATIENCE_MS 10000
 #define BACKOFF_MS 100
 #define BACKOFF_TIMES 4
@@ -71,7 +72,7 @@ static bool try_again(struct dt_task *t, const struct dt_err *err, int tries)
 	if (err->code != ERR_CONNECT || (err->sys != ECONNRESET && err->sys != ECONNREFUSED) || !*t->key)
 		return false;
 	left = gate_dropped(t->env->logins, t->key, &since);
-	if (since < 0 ? err->sys == ECONNREFUSED || tries >= TRIES : since > timeout)
+	if (since < 0 ? err->sys == ECONNREFUSED || tries >= TRIES : since > timeout || tries >= TRIES_IN_CROWD)
 		return false;
 	random_bytes(&random, sizeof(random));
 	pause = (int64_t)BACKOFF_MS << (tries < BACKOFF_TIMES ? tries : BACKOFF_TIMES);
@@ -100,8 +101,8 @@ static int connect_task(struct dt_task *t, struct dt_err *err)
 		return -1;
 	(void)snprintf(t->result->address, sizeof(t->result->address), "%s", session_address(t->session));
 	t->result->transport = session_transport(t->session);
-	if (*session_address(t->session))
-		gate_let_in(t->env->logins, t->key); /* the openssh transport logs in with its first command */
+	if (session_logged_in(t->session))
+		gate_let_in(t->env->logins, t->key);
 	return 0;
 }
 

@@ -135,6 +135,11 @@ const char *session_address(const struct session *s)
 	return s->address;
 }
 
+bool session_logged_in(const struct session *s)
+{
+	return s->ops == &transport_libssh2;
+}
+
 const char *session_transport(const struct session *s)
 {
 	return s->ops->name;

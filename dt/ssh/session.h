@@ -44,6 +44,8 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 void session_close(struct session *s);
 
 const char *session_address(const struct session *s);	/* "" where unknown (ProxyCommand) */
+/* The openssh transport logs in with its first command: not yet, then. */
+bool session_logged_in(const struct session *s);
 const char *session_transport(const struct session *s);	/* "libssh2" or "openssh" */
 /* Why this transport was taken, or NULL. */
 const char *session_because(const struct session *s);
