@@ -59,7 +59,8 @@ $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 $(BUILD)/obj/%.o: %.c | libraries
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -MMD -MP -MF $(@:.o=.d.new) -c -o $@ $<
+	@mv $(@:.o=.d.new) $(@:.o=.d)
 
 # Modules see modules/ and nothing else of dt.
 $(BUILD)/lib/dt/modules/%.so: modules/%.c
