@@ -92,7 +92,7 @@ static int judge(struct trust *t)
 	for (size_t i = 0; i < t->n; i++) {
 		struct fetched *f = t->v[i];
 		enum hostkey_verdict verdict;
-		const char *where = NULL;
+		struct kh_where where;
 		char text[600];
 
 		if (f->r != 0) {
@@ -119,9 +119,9 @@ static int judge(struct trust *t)
 			r |= say(t, "info", f, text);
 			continue;
 		} else {
-			(void)snprintf(text, sizeof(text), "hostkey: %s by %s; remove that line first if this is right",
+			(void)snprintf(text, sizeof(text), "hostkey: %s by %s:%zu; remove that line first if this is right",
 				       verdict == HOSTKEY_REVOKED ? "the key is revoked" : "KEY CHANGED: another is known",
-				       where ? where : "known_hosts");
+				       where.path ? where.path : "known_hosts", where.line);
 			t->tally.by[OUTCOME_HOSTKEY]++;
 			r |= say(t, "fail", f, text);
 		}

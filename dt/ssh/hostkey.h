@@ -14,7 +14,7 @@
  * the fingerprint, and the command that trusts the key where it is only new.
  * where is known_hosts_check's (may be NULL).  Returns -1.
  */
-int hostkey_refuse(const struct target *t, enum hostkey_verdict verdict, const char *where, const void *blob,
+int hostkey_refuse(const struct target *t, enum hostkey_verdict verdict, const struct kh_where *where, const void *blob,
 		   size_t len, struct dt_err *err);
 
 #endif

@@ -15,7 +15,7 @@
 
 struct entry {
 	struct kh_line line;
-	const char *where;	/* "PATH:LINE" */
+	uint32_t file, number;	/* where it stands; number from 1 */
 	uint32_t next;		/* of the same blob bucket; hashed lines only */
 };
 
@@ -35,7 +35,7 @@ struct table {
 struct known_hosts {
 	struct buf *texts;	/* the files; lines point into them */
 	size_t text_count;
-	char **wheres;		/* one block of "PATH:LINE" texts a file */
+	char **paths;		/* of the files */
 	struct entry *entries;	/* in file order */
 	size_t entry_count, entry_cap;
 	struct name_ref *refs;
@@ -76,7 +76,7 @@ static uint32_t *table_head(const struct table *t, const void *key, size_t len)
 	return &t->heads[hash_bytes(key, len) & t->mask];
 }
 
-static int add_entry(struct known_hosts *kh, const struct kh_line *line, const char *where)
+static int add_entry(struct known_hosts *kh, const struct kh_line *line, size_t number)
 {
 	if (kh->entry_count == kh->entry_cap) {
 		size_t cap = kh->entry_cap ? kh->entry_cap * 2 : 64;
@@ -87,15 +87,15 @@ static int add_entry(struct known_hosts *kh, const struct kh_line *line, const c
 		kh->entries = v;
 		kh->entry_cap = cap;
 	}
-	kh->entries[kh->entry_count++] = (struct entry){ *line, where, NONE };
+	kh->entries[kh->entry_count++] = (struct entry){ *line, (uint32_t)kh->text_count - 1, (uint32_t)number, NONE };
 	return 0;
 }
 
 static int load_file(struct known_hosts *kh, const char *path, struct dt_err *err)
 {
 	struct buf *text = &kh->texts[kh->text_count];
-	size_t lines = 1, room = strlen(path) + sizeof(":18446744073709551615"), number = 0;
-	char *where, *p, *end;
+	size_t number = 0;
+	char *p, *end;
 
 	if (access(path, F_OK) != 0)
 		return 0;	/* what else is wrong with it, open will say */
@@ -104,10 +104,8 @@ static int load_file(struct known_hosts *kh, const char *path, struct dt_err *er
 	if (read_file(path, text, err) != 0)
 		return -1;
 	end = text->data + text->len;
-	for (p = text->data; (p = memchr(p, '\n', (size_t)(end - p))); p++)
-		lines++;
-	where = kh->wheres[kh->text_count - 1] = malloc(lines * room);
-	if (!where)
+	kh->paths[kh->text_count - 1] = strdup(path);
+	if (!kh->paths[kh->text_count - 1])
 		return err_nomem(err);
 	for (p = text->data; p < end;) {
 		char *newline = memchr(p, '\n', (size_t)(end - p));
@@ -115,13 +113,8 @@ static int load_file(struct known_hosts *kh, const char *path, struct dt_err *er
 		struct kh_line line;
 
 		number++;
-		if (kh_line_parse(p, len, &line) == 1) {
-			int n = snprintf(where, room, "%s:%zu", path, number);
-
-			if (add_entry(kh, &line, where) != 0)
-				return err_nomem(err);
-			where += n + 1;
-		}
+		if (kh_line_parse(p, len, &line) == 1 && add_entry(kh, &line, number) != 0)
+			return err_nomem(err);
 		p += len + 1;
 	}
 	return 0;
@@ -193,9 +186,9 @@ struct known_hosts *known_hosts_load(const char *const *paths, size_t n, struct 
 	if (!kh)
 		goto nomem;
 	kh->texts = calloc(n + 1, sizeof(*kh->texts));
-	kh->wheres = calloc(n + 1, sizeof(*kh->wheres));
+	kh->paths = calloc(n + 1, sizeof(*kh->paths));
 	kh->hasher = kh_hasher_new();
-	if (!kh->texts || !kh->wheres || !kh->hasher)
+	if (!kh->texts || !kh->paths || !kh->hasher)
 		goto nomem;
 	for (size_t i = 0; i < n; i++)
 		if (load_file(kh, paths[i], err) != 0)
@@ -215,10 +208,10 @@ void known_hosts_free(struct known_hosts *kh)
 		return;
 	for (size_t i = 0; i < kh->text_count; i++) {
 		buf_release(&kh->texts[i]);
-		free(kh->wheres[i]);
+		free(kh->paths[i]);
 	}
 	free(kh->texts);
-	free(kh->wheres);
+	free(kh->paths);
 	free(kh->entries);
 	free(kh->refs);
 	free(kh->patterns);
@@ -371,14 +364,14 @@ static char *without_port(const char *name)
 }
 
 enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, const void *blob,
-				       size_t len, const char **where)
+				       size_t len, struct kh_where *where)
 {
 	enum hostkey_verdict verdict = HOSTKEY_UNKNOWN, fallback;
 	const struct entry *decided = NULL, *other;
 	char *lower = strdup(name), *host = NULL;
 
 	if (where)
-		*where = NULL;
+		*where = (struct kh_where){ NULL, 0 };
 	if (!lower || !*lower)
 		goto out;
 	pattern_lower(lower);
@@ -398,7 +391,7 @@ enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char 
 		}
 	}
 	if (where && decided)
-		*where = decided->where;
+		*where = (struct kh_where){ kh->paths[decided->file], decided->number };
 out:
 	free(lower);
 	free(host);

@@ -46,11 +46,15 @@ void known_hosts_name(const char *host, int port, char *out, size_t size);
  * HostKeyAlias) offered, as ssh with StrictHostKeyChecking=yes does: it
  * accepts where this is HOSTKEY_OK.  So a key that is known for host is
  * right for [host]:port too where no line is for that.  A revocation counts
- * before all else.  *where (may be NULL) is "PATH:LINE" of the line
- * that decided, or NULL; it lives as long as kh.
+ * before all else.  *where (may be NULL) is the line that decided, path NULL
+ * where none did; path lives as long as kh.
  */
+struct kh_where {
+	const char *path;
+	size_t line;
+};
 enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, const void *blob,
-				       size_t len, const char **where);
+				       size_t len, struct kh_where *where);
 
 /*
  * The key types of plain (unhashed) lines for a name, in file order, without

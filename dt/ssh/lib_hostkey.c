@@ -94,7 +94,8 @@ static int other_type(struct session *s, bool searched, const void *blob, size_t
 int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
 {
 	struct lib *l = s->state;
-	const char *where = NULL, *blob;
+	struct kh_where where;
+	const char *blob;
 	size_t len;
 	int type;
 
@@ -107,13 +108,13 @@ int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
 	case HOSTKEY_UNKNOWN:
 		if (s->env->accept_new)
 			return accept_new(s, blob, len, err);
-		return hostkey_refuse(s->t, HOSTKEY_UNKNOWN, where, blob, len, err);
+		return hostkey_refuse(s->t, HOSTKEY_UNKNOWN, &where, blob, len, err);
 	case HOSTKEY_OTHER_TYPE:
 		return other_type(s, searched, blob, len, err);
 	case HOSTKEY_CHANGED:
-		return hostkey_refuse(s->t, HOSTKEY_CHANGED, where, blob, len, err);
+		return hostkey_refuse(s->t, HOSTKEY_CHANGED, &where, blob, len, err);
 	case HOSTKEY_REVOKED:
-		return hostkey_refuse(s->t, HOSTKEY_REVOKED, where, blob, len, err);
+		return hostkey_refuse(s->t, HOSTKEY_REVOKED, &where, blob, len, err);
 	case HOSTKEY_CA:
 		return err_set(err, ERR_UNSUPPORTED, "host certificate");
 	}

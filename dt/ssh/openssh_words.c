@@ -63,7 +63,7 @@ static int refuse_key(const struct session *s, const char *line, int64_t deadlin
 {
 	const struct target *t = s->t;
 	struct dt_err fault = DT_ERR_INIT;
-	const char *where = NULL;
+	struct kh_where where = { NULL, 0 };
 	struct buf key;
 	enum hostkey_verdict verdict = HOSTKEY_OK;
 
@@ -73,7 +73,7 @@ static int refuse_key(const struct session *s, const char *line, int64_t deadlin
 	if (verdict == HOSTKEY_OK || verdict == HOSTKEY_CA)
 		(void)err_set(err, ERR_HOSTKEY, "%s", line);
 	else
-		(void)hostkey_refuse(t, verdict, where, key.data, key.len, err);
+		(void)hostkey_refuse(t, verdict, &where, key.data, key.len, err);
 	buf_release(&key);
 	return -1;
 }

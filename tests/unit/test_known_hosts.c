@@ -180,12 +180,14 @@ static void test_several_keys(void)
 	CHECK_INT(check("web", &c), HOSTKEY_CHANGED);
 
 	struct known_hosts *kh = load(file, file2);
-	const char *where;
+	struct kh_where where;
 
 	CHECK_INT(known_hosts_check(kh, "web", c.blob, c.len, &where), HOSTKEY_OK);
-	CHECK_STR(where + strlen(dir), "/two:1");
+	CHECK_STR(where.path + strlen(dir), "/two");
+	CHECK_INT(where.line, 1);
 	CHECK_INT(known_hosts_check(kh, "web", b.blob, b.len, &where), HOSTKEY_OK);
-	CHECK_STR(where + strlen(dir), "/one:2");
+	CHECK_STR(where.path + strlen(dir), "/one");
+	CHECK_INT(where.line, 2);
 	known_hosts_free(kh);
 	kh = load("/nonexistent/file", file2);
 	CHECK_INT(known_hosts_check(kh, "web", c.blob, c.len, NULL), HOSTKEY_OK);
