@@ -42,6 +42,8 @@ struct inventory {
 	uint32_t store_source;		/* its place among the sources */
 	bool store_loaded;		/* all of its hosts are in memory */
 	struct db *edit;		/* open for editing, or NULL */
+	const char *recent[16];	/* words that many hosts share: kept once while they come often */
+	unsigned recent_at;
 };
 
 /* Words of one host line, while it is read. */

@@ -230,6 +230,19 @@ int entry_words(struct entry *e, const char *text, struct dt_err *err)
 
 /* ---- putting hosts ---- */
 
+/* A tag, a key or a short value, of which a fleet has few different ones. */
+static const char *shared(struct inventory *inv, const char *word)
+{
+	size_t n = sizeof(inv->recent) / sizeof(inv->recent[0]);
+
+	for (size_t i = 0; i < n && inv->recent[i]; i++)
+		if (strcmp(inv->recent[i], word) == 0)
+			return inv->recent[i];
+	word = arena_str(&inv->arena, word, strlen(word));
+	inv->recent[inv->recent_at++ % n] = word;
+	return word;
+}
+
 static int set_tags(struct inventory *inv, struct host *h, const struct strs *tags)
 {
 	size_t had = 0;
@@ -243,7 +256,7 @@ static int set_tags(struct inventory *inv, struct host *h, const struct strs *ta
 	for (size_t i = 0; i < had; i++)
 		v[i] = h->pub.tags[i];
 	for (size_t i = 0; i < tags->n; i++)
-		if (!host_has_tag(h, tags->v[i]) && !(v[had++] = arena_str(&inv->arena, tags->v[i], strlen(tags->v[i]))))
+		if (!host_has_tag(h, tags->v[i]) && !(v[had++] = shared(inv, tags->v[i])))
 			return -1;
 	h->pub.tags = v;
 	return 0;
@@ -273,8 +286,9 @@ static int set_attrs(struct inventory *inv, struct host *h, const struct entry *
 	for (size_t i = 0; i < keys->n; i++) {
 		if (host_attr(h, keys->v[i]))
 			continue;
-		v[had].key = arena_str(&inv->arena, keys->v[i], strlen(keys->v[i]));
-		v[had].value = arena_str(&inv->arena, values->v[i], strlen(values->v[i]));
+		v[had].key = shared(inv, keys->v[i]);
+		v[had].value = strlen(values->v[i]) < 8 ? shared(inv, values->v[i])
+							: arena_str(&inv->arena, values->v[i], strlen(values->v[i]));
 		if (!v[had].key || !v[had].value)
 			return -1;
 		if (origins)
