@@ -6,7 +6,7 @@ comma    := ,
 BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 VERSION  := 0.1
 
-PKGS     := libssh2 libpcre2-8 inih sqlite3 libcrypto
+PKGS     := libssh2 libpcre2-8 inih sqlite3 libcrypto libzstd
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wformat=2 -Wpointer-arith -Wwrite-strings -Wvla
 HARD     := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection \
@@ -19,7 +19,7 @@ ALL_LDFLAGS = $(LDFLAGS) -pie -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(
 PKG_CFLAGS  := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LIBS        := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lpthread
 
-ROOMS    := dt/base inventory dt/ssh dt/run dt/report dt/cli
+ROOMS    := dt/base inventory dt/ssh dt/files dt/run dt/report dt/cli
 LIB_SRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 MODULES  := $(patsubst modules/%.c,$(BUILD)/lib/dt/modules/%.so,$(wildcard modules/*.c))
@@ -56,10 +56,17 @@ $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/obj/%.o: %.c | libraries
+# What runs on hosts is written as shell files, and sent as one line: a csh takes no newline.
+SH_TEXT  := $(patsubst %.sh,$(BUILD)/gen/%.sh.h,$(wildcard dt/files/*.sh))
+$(BUILD)/gen/%.sh.h: %.sh
+	@mkdir -p $(@D)
+	@sed -e '/^[[:space:]]*#/d' -e 's/^[[:space:]]*//' -e 's/["\\]/\\&/g' -e 's/.*/"& "/' $< > $@.new
+	@mv $@.new $@
+
+$(BUILD)/obj/%.o: %.c $(SH_TEXT) | libraries
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -MMD -MP -MF $(@:.o=.d.new) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -I$(BUILD)/gen -MMD -MP -MF $(@:.o=.d.new) -c -o $@ $<
 	@mv $(@:.o=.d.new) $(@:.o=.d)
 
 # Modules see modules/ and nothing else of dt.

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DT_MODULE_ABI 1
+#define DT_MODULE_ABI 2
 
 /* What a verb does to a host.  INFO changes nothing there. */
 enum dt_kind { DT_INFO, DT_ACTION };
@@ -41,7 +41,8 @@ enum dt_type {
 enum {
 	DT_REQUIRED = 1,	/* must be given */
 	DT_OPTION = 2,		/* given as --name VALUE (--name for DT_BOOL) */
-	DT_REST = 4		/* takes all arguments that are left, verbatim */
+	DT_REST = 4,		/* takes all arguments that are left, verbatim */
+	DT_MANY = 8		/* may be given several times (arg_list); the last positional one too */
 };
 
 /*
@@ -52,11 +53,13 @@ enum {
 struct dt_param {
 	const char *name;		/* "command"; "stdin" for --stdin */
 	enum dt_type type;
-	unsigned flags;			/* DT_REQUIRED | DT_OPTION | DT_REST */
+	unsigned flags;			/* DT_REQUIRED | DT_OPTION | DT_REST | DT_MANY */
 	const char *def;		/* default value, or NULL */
 	const char *const *choices;	/* NULL-terminated, for DT_CHOICE */
 	const char *(*check)(const char *value); /* NULL: fine; else what is wrong */
 	const char *help;		/* one line, no full stop */
+	char letter;			/* 'r' for -r as well; 0: none */
+	const char *bare;		/* the value of --name without one; others come as --name=VALUE */
 };
 
 /* One host, as the inventory knows it.  Owned by dt. */
@@ -87,7 +90,8 @@ struct dt_exit {
 
 enum {
 	DT_EXEC_SUDO = 1,	/* run as root through sudo(8) */
-	DT_EXEC_RAW = 2		/* no wrapping: for hosts without a POSIX shell */
+	DT_EXEC_RAW = 2,	/* no wrapping: for hosts without a POSIX shell */
+	DT_EXEC_BULK = 4	/* many bytes will go: by the transport that is fastest for them */
 };
 enum { DT_STDOUT = 1, DT_STDERR = 2 };
 
@@ -96,6 +100,11 @@ struct dt_exec {
 	const char *command;	/* text for the login shell (/bin/sh for local) */
 	const char *in;		/* bytes for its stdin; NULL: end of file at once */
 	size_t in_len;
+	/*
+	 * Or its stdin in pieces, for a command on the host: up to size bytes
+	 * into room; returns how many, 0 at the end.
+	 */
+	size_t (*input)(void *arg, char *room, size_t size);
 	const char *const *env;	/* local only: further NAME=VALUE, NULL-terminated */
 	unsigned flags;		/* DT_EXEC_* */
 	/*
@@ -104,7 +113,37 @@ struct dt_exec {
 	 * stream is DT_STDOUT or DT_STDERR.
 	 */
 	void (*output)(void *arg, int stream, const char *data, size_t len);
-	void *arg;
+	void *arg;		/* of input and output */
+};
+
+/* What push brings, or pull fetches (dt(1)); all strings are borrowed until the call ends. */
+struct dt_files {
+	const char *const *sources;	/* NULL-terminated; with placeholders, as dest */
+	const char *dest;
+	const char *owner, *group;	/* names or numbers; NULL: as it is there */
+	const char *backup;		/* suffix of what is replaced; NULL: no backup */
+	const char *const *exclude;	/* glob patterns, NULL-terminated; or NULL */
+	long long mode;			/* of files; -1: as their sources have it */
+	long long rate;			/* bytes a second of all hosts together; 0: no limit */
+	long long max_size;		/* pull: bytes that one host may send; 0: no limit */
+	unsigned flags;			/* DT_FILES_* */
+};
+enum {
+	DT_FILES_RECURSIVE = 1,	/* folders too */
+	DT_FILES_CHECK = 2,	/* change nothing, say what would */
+	DT_FILES_DELETE = 4,	/* delete what is in no source */
+	DT_FILES_MKDIR = 8,	/* make the target folder */
+	DT_FILES_QUICK = 16,	/* the same size and time are enough */
+	DT_FILES_SUDO = 32,	/* as root, through sudo(8) */
+	DT_FILES_PLAIN = 64,	/* do not compress */
+	DT_FILES_PRESERVE = 128	/* pull: modes and times */
+};
+struct dt_fileset;	/* files, prepared for a call's hosts */
+
+/* What push or pull did on one host. */
+struct dt_files_done {
+	size_t created, changed, deleted, unchanged;
+	unsigned long long bytes;	/* of content that went over the wire */
 };
 
 /*
@@ -117,12 +156,12 @@ struct dt_services {
 
 	/*
 	 * Arguments; any hook, any thread.  Names are those of .params.  arg
-	 * is the text (DT_REST: the words joined by spaces; DT_BOOL: "yes" or
+	 * is the text (DT_REST, DT_MANY: the words joined by spaces; DT_BOOL: "yes" or
 	 * "no") or the default, NULL where there is neither.
 	 */
 	const char *(*arg)(const struct dt_call *, const char *name);
 	long long (*arg_number)(const struct dt_call *, const char *name); /* INT, BOOL, TIME (ms), SIZE */
-	const char *const *(*arg_list)(const struct dt_call *, const char *name, size_t *n); /* DT_REST */
+	const char *const *(*arg_list)(const struct dt_call *, const char *name, size_t *n); /* DT_REST, DT_MANY */
 
 	/* prepare and finish; the main thread. */
 	size_t (*host_count)(const struct dt_call *);
@@ -179,6 +218,19 @@ struct dt_services {
 	const char *(*quote)(struct dt_task *, const char *const *argv, size_t n);
 	/* A formatted string; freed by dt when the task ends; NULL as above. */
 	const char *(*format)(struct dt_task *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+	/*
+	 * prepare: files for push or pull; everything that can be checked
+	 * here is.  NULL after refuse(); freed by dt when the call ends.
+	 */
+	struct dt_fileset *(*push_files)(struct dt_call *, const struct dt_files *);
+	struct dt_fileset *(*pull_files)(struct dt_call *, const struct dt_files *);
+	/*
+	 * run: brings or fetches them, and adds a message that says what
+	 * changed.  DT_OK, and *done (may be NULL) is set, or as exec.
+	 */
+	int (*push)(struct dt_task *, const struct dt_fileset *, struct dt_files_done *done);
+	int (*pull)(struct dt_task *, const struct dt_fileset *, struct dt_files_done *done);
 };
 
 /*

@@ -178,10 +178,13 @@ static int add_param_name(struct buf *out, const struct dt_param *p)
 	const char *value = param_value(p);
 	bool must = p->flags & DT_REQUIRED;
 
+	if ((p->flags & DT_OPTION) && p->letter && buf_addf(out, "-%c, ", p->letter) != 0)
+		return -1;
 	if (p->flags & DT_OPTION)
-		return buf_addf(out, "--%s%s%s", p->name, value ? " " : "", value ? value : "");
+		return p->bare ? buf_addf(out, "--%s[=%s]", p->name, value)
+			       : buf_addf(out, "--%s%s%s", p->name, value ? " " : "", value ? value : "");
 	return buf_adds(out, must ? "" : "[") || add_upper(out, p->name) ||
-	       buf_adds(out, p->flags & DT_REST ? "..." : "") || buf_adds(out, must ? "" : "]");
+	       buf_adds(out, p->flags & (DT_REST | DT_MANY) ? "..." : "") || buf_adds(out, must ? "" : "]");
 }
 
 static int add_param(struct buf *out, const struct dt_param *p)

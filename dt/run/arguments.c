@@ -47,7 +47,7 @@ static int set_value(struct argument *g, const char *value, struct dt_err *err)
 {
 	if (param_check(g->param, value, &g->number, err) != 0)
 		return -1;
-	if (g->param->flags & DT_REST)
+	if (g->param->flags & (DT_REST | DT_MANY))
 		return strs_add(&g->list, value) == 0 ? 0 : err_nomem(err);
 	return set_text(g, value, err);
 }
@@ -61,7 +61,7 @@ static int take_rest(struct argument *g, char *const *words, size_t n, struct dt
 	return 0;
 }
 
-static int join_rest(struct argument *g, struct dt_err *err)
+static int join_words(struct argument *g, struct dt_err *err)
 {
 	struct buf text;
 
@@ -96,17 +96,18 @@ static int unknown_option(const struct parser *p, const char *word, struct dt_er
 	return err_set(err, ERR_MODULE, "no option %s", bare);
 }
 
-/* The option that a word "--name" or "--name=value" is of, or NULL. */
+/* The option that a word "--name", "--name=value" or "-n" is of, or NULL. */
 static struct argument *find_option(struct parser *p, const char *word)
 {
 	size_t len = strcspn(word, "=");
 
-	if (word[0] != '-' || word[1] != '-')
-		return NULL;
 	for (size_t i = 0; i < p->a->n; i++) {
 		const struct dt_param *q = p->a->v[i].param;
 
-		if ((q->flags & DT_OPTION) && strlen(q->name) == len - 2 && strncmp(q->name, word + 2, len - 2) == 0)
+		if (!(q->flags & DT_OPTION))
+			continue;
+		if (word[1] == '-' ? strlen(q->name) == len - 2 && strncmp(q->name, word + 2, len - 2) == 0
+				   : q->letter && word[1] == q->letter && !word[2])
 			return &p->a->v[i];
 	}
 	return NULL;
@@ -120,6 +121,8 @@ static int take_option(struct argument *g, char *const *words, size_t n, size_t 
 		value = eq + 1;
 	else if (g->param->type == DT_BOOL)
 		value = "yes";
+	else if (g->param->bare)
+		value = g->param->bare;
 	else if (*i + 1 < n)
 		value = words[++*i];
 	else
@@ -184,7 +187,8 @@ static int take_words(struct parser *p, char *const *words, size_t n,
 		if (set_value(g, words[i], err) != 0)
 			return -1;
 		g->given = true;
-		p->position++;
+		if (!(g->param->flags & DT_MANY))
+			p->position++;
 	}
 	return 0;
 }
@@ -199,7 +203,7 @@ static int fill(struct argument *g, struct dt_err *err)
 		return err_set(err, ERR_MODULE, "needs %s%s: %s", q->flags & DT_OPTION ? "--" : "a ", q->name, q->help);
 	if (!g->given && def && set_value(g, def, err) != 0)
 		return -1;
-	return (q->flags & DT_REST) && g->list.n ? join_rest(g, err) : 0;
+	return (q->flags & (DT_REST | DT_MANY)) && g->list.n ? join_words(g, err) : 0;
 }
 
 static int verb_names(const struct dt_module *m, const char **names, size_t max, struct buf *list)

@@ -18,11 +18,11 @@ struct argument {
 	const struct dt_param *param;
 	/*
 	 * As given, or the default; NULL: neither.  "yes" or "no" for DT_BOOL,
-	 * the words joined by spaces for DT_REST.
+	 * the words joined by spaces for DT_REST and DT_MANY.
 	 */
 	char *text;
 	long long number;	/* DT_INT, DT_BOOL (0, 1), DT_TIME (ms), DT_SIZE */
-	struct strs list;	/* DT_REST: the words */
+	struct strs list;	/* DT_REST, DT_MANY: the words */
 	bool given;
 };
 
@@ -38,8 +38,9 @@ struct arguments {
  * unknown verb or option with the nearest name, missing or superfluous
  * argument, a value that is not of its type.
  *
- * Options are --name VALUE, --name=VALUE, and --name for DT_BOOL (--name=no
- * takes it back); the last of several counts; "--" ends them.  A verb with
+ * Options are --name VALUE, --name=VALUE, -n VALUE, and --name for DT_BOOL (--name=no
+ * takes it back) and where .bare says so; the last of several counts, or all with
+ * DT_MANY; "--" ends them.  A verb with
  * DT_REST has its options before the first positional argument, and where
  * it has no options at all, every word is positional (dt HOST tag -old).
  *

@@ -131,10 +131,17 @@ static const char *param_fault(const struct dt_param *first, const struct dt_par
 			return "two of one name";
 	if ((size_t)p->type >= ARRAY_LEN(type_names))
 		return "unknown type";
-	if (p->flags & ~(unsigned)(DT_REQUIRED | DT_OPTION | DT_REST))
+	if (p->flags & ~(unsigned)(DT_REQUIRED | DT_OPTION | DT_REST | DT_MANY))
 		return "unknown flag";
-	if ((p->flags & DT_REST) && (p->flags & DT_OPTION))
+	if ((p->flags & DT_REST) && (p->flags & (DT_OPTION | DT_MANY)))
 		return "an option cannot take the rest";
+	if ((p->flags & DT_MANY) && (p->def || p->type == DT_BOOL))
+		return "one of many has no default, and is no bool";
+	if ((p->letter || p->bare) && !(p->flags & DT_OPTION))
+		return "only an option has a letter, or may stand without a value";
+	for (const struct dt_param *q = first; q < p; q++)
+		if (p->letter && q->letter == p->letter)
+			return "two of one letter";
 	if ((p->flags & DT_REQUIRED) && p->def)
 		return "required, and yet it has a default";
 	if (p->type == DT_BOOL && !(p->flags & DT_OPTION))
@@ -158,7 +165,7 @@ static int params_check(const struct dt_param *params, struct dt_err *err)
 				fault = "stands after the one that takes the rest";
 			else if (optional && (p->flags & DT_REQUIRED))
 				fault = "required, and yet it stands after one that may be left out";
-			if (p->flags & DT_REST)
+			if (p->flags & (DT_REST | DT_MANY))
 				rest = p;
 			if (!(p->flags & DT_REQUIRED))
 				optional = p;

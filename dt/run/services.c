@@ -311,6 +311,8 @@ const struct dt_services services = {
 	.fail = service_fail,
 	.quote = service_quote,
 	.format = service_format,
+	.push_files = service_push_files,
+	.push = service_push,
 };
 
 /* ---- the call ---- */
@@ -340,6 +342,7 @@ void call_free(struct dt_call *c)
 	if (c->input)
 		buf_release(c->input);
 	free(c->input);
+	filesets_free(c->filesets);
 	strs_release(&c->scratch);
 	free(c->refusal);
 	free(c);

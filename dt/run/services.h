@@ -51,6 +51,7 @@ struct task_env {
 	bool interactive;		/* -i: each command with our terminal; one host at a time */
 	void (*emit)(void *arg, size_t index, int stream, const char *data, size_t len);
 	void (*note)(void *arg, size_t index, int level, const char *text);
+	void (*bytes)(void *arg, uint64_t more, uint64_t done);	/* of files: to come, and through; or NULL */
 	void *arg;
 };
 

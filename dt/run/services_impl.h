@@ -25,6 +25,7 @@ struct dt_call {
 	struct buf *input;		/* dt's stdin, once read */
 	struct report *reports;		/* of an inventory verb, one a host */
 	bool editing;			/* a transaction on the store is open */
+	struct dt_fileset *filesets;	/* of push_files and pull_files */
 };
 
 struct dt_task {
@@ -34,6 +35,9 @@ struct dt_task {
 	const struct target *target;
 	struct result *result;
 	struct session *session;
+	struct session *bulk;		/* through ssh(1), for many bytes; or NULL */
+	struct target bulk_target;
+	bool no_bulk;			/* it cannot be had */
 	struct session_hooks *hooks;	/* of the session */
 	struct dt_exit last;		/* of the last command */
 	struct strs scratch;
@@ -50,6 +54,10 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 int service_local(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end);
 /* Records an error as the host's outcome; DT_FAIL. */
 int task_error(struct dt_task *t, const struct dt_err *err);
+/* services_files.c */
+struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *what);
+int service_push(struct dt_task *t, const struct dt_fileset *f, struct dt_files_done *done);
+void filesets_free(struct dt_fileset *f);	/* and those behind it */
 /* services_script.c: the run of a script module. */
 int script_run(struct dt_task *t);
 /* DT_HOST, DT_ADDRESS, ... as NAME=VALUE.  0, or -1: no memory. */

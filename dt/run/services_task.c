@@ -85,7 +85,7 @@ static bool try_again(struct dt_task *t, const struct dt_err *err, int tries)
 	return true;
 }
 
-static int connect_task(struct dt_task *t, struct dt_err *err)
+static int connect_task(struct dt_task *t, const struct target *target, struct session **out, struct dt_err *err)
 {
 	const struct session_hooks hooks = {
 		.before_connect = on_connect, .after_login = on_login, .note = on_note, .arg = t,
@@ -97,33 +97,64 @@ static int connect_task(struct dt_task *t, struct dt_err *err)
 	if (!t->hooks)
 		return err_nomem(err);
 	*t->hooks = hooks;
-	if (session_open(t->env->ssh, t->target, t->hooks, t->env->deadline, &t->session, err) != 0)
+	if (session_open(t->env->ssh, target, t->hooks, t->env->deadline, out, err) != 0)
 		return -1;
-	(void)snprintf(t->result->address, sizeof(t->result->address), "%s", session_address(t->session));
-	t->result->transport = session_transport(t->session);
-	if (session_logged_in(t->session))
+	if (*session_address(*out))
+		(void)snprintf(t->result->address, sizeof(t->result->address), "%s", session_address(*out));
+	t->result->transport = session_transport(*out);
+	if (session_logged_in(*out))
 		gate_let_in(t->env->logins, t->key);
 	return 0;
 }
 
 /* Runs a command, on a session that is made where there is none.  0, or -1. */
-static int run_command(struct dt_task *t, const struct session_exec *req, struct session_exit *got, struct dt_err *err)
+static int run_on(struct dt_task *t, const struct target *target, struct session **s, const struct session_exec *req,
+		  struct session_exit *got, struct dt_err *err)
 {
 	for (int tries = 0;; tries++) {
-		int r = t->session ? 0 : connect_task(t, err);
+		int r = *s ? 0 : connect_task(t, target, s, err);
 
 		if (r == 0)
-			r = session_run(t->session, req, got, err);
+			r = session_run(*s, req, got, err);
 		if (r == 0 || !try_again(t, err, tries)) {
 			if (r == 0 && *t->key)
 				gate_let_in(t->env->logins, t->key);
 			t->key[0] = '\0'; /* from here on something may have begun */
 			return r;
 		}
-		session_close(t->session);
-		t->session = NULL;
+		session_close(*s);
+		*s = NULL;
 		err->sys = 0;
 	}
+}
+
+/* libssh2 ciphers a quarter of what ssh(1) does: many bytes are worth a login of their own. */
+static bool wants_bulk(struct dt_task *t, const struct dt_exec *e)
+{
+	return (e->flags & DT_EXEC_BULK) && !t->no_bulk && t->target->transport == TRANSPORT_AUTO &&
+	       !t->env->ssh->password && t->session && session_logged_in(t->session);
+}
+
+static int run_command(struct dt_task *t, const struct dt_exec *e, const struct session_exec *req,
+		       struct session_exit *got, struct dt_err *err)
+{
+	const char *transport = t->result->transport;
+
+	if (!wants_bulk(t, e))
+		return run_on(t, t->target, &t->session, req, got, err);
+	t->bulk_target = *t->target;
+	t->bulk_target.transport = TRANSPORT_OPENSSH;
+	if (run_on(t, &t->bulk_target, &t->bulk, req, got, err) == 0)
+		return 0;
+	if (err->code != ERR_CONNECT && err->code != ERR_HOSTKEY && err->code != ERR_RESOLVE &&
+	    (err->code != ERR_AUTH || (e->flags & DT_EXEC_SUDO)))
+		return -1;
+	/* nothing has begun there: the session that we have does it */
+	on_note(t, 1, err->msg);
+	t->no_bulk = true;
+	t->result->transport = transport;
+	*err = (struct dt_err)DT_ERR_INIT;
+	return run_on(t, t->target, &t->session, req, got, err);
 }
 
 /* ---- commands ---- */
@@ -139,6 +170,13 @@ static void on_output(void *arg, int stream, const char *data, size_t len)
 	(void)output_add(&t->result->output, stream, data, len);
 	if (t->env->stream)
 		t->env->emit(t->env->arg, t->index, stream, data, len);
+}
+
+static size_t on_input(void *arg, char *room, size_t size)
+{
+	struct dt_task *t = arg;
+
+	return t->exec->input(t->exec->arg, room, size);
 }
 
 /* The words before a command that sudo(8) runs, and the markers it speaks with. */
@@ -182,7 +220,7 @@ static int exec_interactive(struct dt_task *t, const struct dt_exec *e, struct d
 	struct session_exit got;
 	struct dt_err err = DT_ERR_INIT;
 
-	if (e->in_len) {
+	if (e->in_len || e->input) {
 		(void)err_set(&err, ERR_LOCAL, "-i leaves standard input to the terminal, and this needs it");
 		return task_error(t, &err);
 	}
@@ -202,7 +240,7 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 	struct session_exec req = {
 		.command = e->command, .in = e->in, .in_len = e->in_len, .output = on_output, .arg = t,
 		.wrap = !(e->flags & DT_EXEC_RAW) && t->target->shell, .deadline = t->env->deadline,
-		.timeout_ms = t->env->command_timeout_ms,
+		.timeout_ms = t->env->command_timeout_ms, .input = e->input ? on_input : NULL,
 	};
 	struct session_exit got;
 	struct dt_err err = DT_ERR_INIT;
@@ -227,7 +265,7 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 		req.become = sudo.become;
 	}
 	t->exec = e;
-	r = run_command(t, &req, &got, &err);
+	r = run_command(t, e, &req, &got, &err);
 	t->exec = NULL;
 	buf_release(&sudo.command);
 	if (r != 0)
@@ -369,6 +407,7 @@ void task_run(const struct dt_call *c, const struct task_env *env, size_t index,
 	r->user = t.target->user;
 	r->began_ms = now_ms();
 	decide(&t, c->module->script ? script_run(&t) : v->run(&t, c, &services));
+	session_close(t.bulk);
 	session_close(t.session);
 	on_login(&t);
 	free(t.hooks);

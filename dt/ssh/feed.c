@@ -5,12 +5,15 @@
 #include "dt/base/secret.h"
 
 #define ANSWER_MAX 65536
+#define CHUNK 65536
 
 void feed_init(struct feed *f, const struct session_exec *req)
 {
 	*f = (struct feed){ .req = req, .open = !req->prompt };
 	prompt_init(&f->prompt, req->prompt, req->ready);
 	buf_init(&f->answer, ANSWER_MAX);
+	buf_init(&f->chunk, CHUNK);
+	f->ended = !req->input;
 }
 
 void feed_release(struct feed *f)
@@ -19,6 +22,7 @@ void feed_release(struct feed *f)
 	if (f->answer.len)
 		explicit_bzero(f->answer.data, f->answer.len);
 	buf_release(&f->answer);
+	buf_release(&f->chunk);
 }
 
 static void pass(void *arg, const char *data, size_t len)
@@ -54,11 +58,29 @@ void feed_stderr_end(struct feed *f)
 	prompt_end(&f->prompt, pass, f);
 }
 
-const char *feed_next(const struct feed *f, size_t *len)
+/* A chunk was written: the next one. */
+static void refill(struct feed *f)
+{
+	char *room = buf_reserve(&f->chunk, CHUNK);
+
+	f->done = 0;
+	f->chunk.len = room ? f->req->input(f->req->arg, room, CHUNK) : 0;
+	f->ended = !f->chunk.len;
+}
+
+const char *feed_next(struct feed *f, size_t *len)
 {
 	if (f->answer.len) {
 		*len = f->answer.len;
 		return f->answer.data;
+	}
+	if (f->req->input) {
+		if (f->open && !f->ended && f->done == f->chunk.len) {
+			buf_clear(&f->chunk);
+			refill(f);
+		}
+		*len = f->chunk.len - f->done;
+		return f->chunk.data + f->done;
 	}
 	*len = f->open ? f->req->in_len - f->done : 0;
 	return f->req->in ? f->req->in + f->done : "";
@@ -74,7 +96,12 @@ void feed_wrote(struct feed *f, size_t len)
 	}
 }
 
+bool feed_wants(const struct feed *f)
+{
+	return f->answer.len || (f->open && !feed_is_done(f));
+}
+
 bool feed_is_done(const struct feed *f)
 {
-	return f->open && !f->answer.len && f->done == f->req->in_len;
+	return f->open && !f->answer.len && f->ended && f->done == (f->req->input ? f->chunk.len : f->req->in_len);
 }

@@ -1,6 +1,7 @@
 /*
  * feed - a command's stdin, and the stderr that says what belongs there: the
- * answer to a password prompt first, then the caller's bytes.
+ * answer to a password prompt first, then the caller's bytes, as they stand
+ * or as its input function hands them out.
  */
 #ifndef DT_SSH_FEED_H
 #define DT_SSH_FEED_H
@@ -12,7 +13,9 @@ struct feed {
 	const struct session_exec *req;
 	struct prompt prompt;
 	struct buf answer;	/* goes before req->in */
-	size_t done;		/* of req->in */
+	struct buf chunk;	/* of req->input */
+	size_t done;		/* of req->in, or of chunk */
+	bool ended;		/* req->input has no more */
 	bool open;		/* req->in may go */
 	int asked;
 };
@@ -25,9 +28,11 @@ int feed_stderr(struct feed *f, const char *data, size_t len, struct dt_err *err
 /* The stream has ended. */
 void feed_stderr_end(struct feed *f);
 
-/* What may be written now, *len bytes of it. */
-const char *feed_next(const struct feed *f, size_t *len);
+/* What may be written now, *len bytes of it; may call req->input. */
+const char *feed_next(struct feed *f, size_t *len);
 void feed_wrote(struct feed *f, size_t len);
+/* Something may be left to write. */
+bool feed_wants(const struct feed *f);
 /* Nothing is left, and nothing will come: end of file. */
 bool feed_is_done(const struct feed *f);
 

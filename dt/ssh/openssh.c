@@ -206,7 +206,7 @@ static int pump(struct call *c)
 
 	/* what a ProxyCommand left may hold the pipes open: the end of ssh is what counts */
 	while (p->out >= 0 || p->err >= 0) {
-		bool wants = p->in >= 0 && (c->feed.answer.len || c->feed.open), ended = child_ended(p);
+		bool wants = p->in >= 0 && c->begun && feed_wants(&c->feed), ended = child_ended(p);
 		struct pollfd fds[] = {
 			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
 			{ c->p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },

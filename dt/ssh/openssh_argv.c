@@ -64,6 +64,9 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	/* the post-quantum default costs 270 ms; its own later places stay */
 	if (!t->openssh_because || !strstr(t->openssh_because, "KexAlgorithms"))
 		r |= add_option(argv, "KexAlgorithms", "^curve25519-sha256,ecdh-sha2-nistp256");
+	/* twice as fast as the default */
+	if (!t->openssh_because || !strstr(t->openssh_because, "Ciphers"))
+		r |= add_option(argv, "Ciphers", "^aes128-gcm@openssh.com,aes256-gcm@openssh.com");
 	if (t->connect_timeout_ms) {
 		(void)snprintf(number, sizeof(number), "%lld", (long long)(t->connect_timeout_ms + 999) / 1000);
 		r |= add_option(argv, "ConnectTimeout", number);

@@ -56,6 +56,8 @@ struct session_exec {
 	const char *command;	/* for the user's login shell there */
 	const char *in;		/* stdin; then end of file */
 	size_t in_len;
+	/* Or stdin from here, up to size bytes at a time; returns how many, 0: end of file. */
+	size_t (*input)(void *arg, char *room, size_t size);
 	bool wrap;		/* prove the exit status and allow a clean kill; needs a POSIX sh there */
 	int64_t deadline;	/* 0: none */
 	int64_t timeout_ms;	/* from when the command begins; 0: none */

@@ -8,17 +8,18 @@ import subprocess
 from lint import ROOT, Lint, files
 
 CC = shlex.split(os.environ.get("CC", "cc"))
+GEN = "-I" + os.path.join(os.environ.get("DT_BUILD", os.path.join(ROOT, "build")), "gen")
 FLAGS = ("-std=c11 -D_GNU_SOURCE -DDT_VERSION=\"x\" -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes "
          "-Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wwrite-strings -Wvla -Werror -O1 -fsyntax-only").split()
 CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--language=c", "--enable=warning,performance,portability",
             "--inline-suppr", "--error-exitcode=1", "--template={file}:{line}: {message} [{id}]",
-            "-D_GNU_SOURCE", "-DDT_VERSION=\"x\"", "-I.", "-Imodules", "--suppress=missingIncludeSystem",
+            "-D_GNU_SOURCE", "-DDT_VERSION=\"x\"", "-I.", GEN, "-Imodules", "--suppress=missingIncludeSystem",
             # It does not follow ownership into lists and threads; the leak sanitizer does.
             "--suppress=memleak", "--suppress=normalCheckLevelMaxBranches", "--suppress=checkersReport", "--suppress=unmatchedSuppression"]
 
 
 def compile_one(path):
-    where = ["-Imodules"] if path.startswith("modules/") else ["-I."]
+    where = ["-Imodules"] if path.startswith("modules/") else ["-I.", GEN]
     done = subprocess.run(CC + FLAGS + where + [path], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, check=False)
     return done.stdout if done.returncode else ""

@@ -1,0 +1,29 @@
+/*
+ * files - what push and pull are told, and how they reach a host.
+ */
+#ifndef DT_FILES_FILES_H
+#define DT_FILES_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dt/base/err.h"
+#include "modules/dt_module.h"
+
+/* How one host is reached: by the services of its task. */
+struct files_host {
+	const struct dt_services *dt;
+	struct dt_task *task;
+	unsigned flags;		/* DT_EXEC_SUDO */
+	/* Until the sums of the sources are known.  0, or -1: cancelled, or too late. */
+	int (*wait_sums)(void *arg);
+	/* So many bytes of content will come, or are through; it may wait (--limit-rate). */
+	void (*expect)(void *arg, uint64_t bytes);
+	void (*moved)(void *arg, size_t bytes);
+	/* Something here failed: the host's outcome.  DT_FAIL. */
+	int (*failed)(void *arg, const struct dt_err *err);
+	void *arg;
+};
+
+#endif

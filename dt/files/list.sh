@@ -1,0 +1,37 @@
+# What is to be fetched?  $1 "r" where folders are; then the sources.
+#
+# The first answer is "Z zstd" or "Z -".  For each source comes "S KIND", for a
+# tree or file then a line "P ..." that ends in "//" for each thing in it, "X"
+# where some could not be looked at, and the sums: "SUM  NAME" for small
+# files of plain names, "B SUM NAME//" for others.  "E" is the end.
+#
+# This file is sent as one line: each statement ends with a semicolon, and
+# there are no single quotes.
+export LC_ALL=C; unset CDPATH;
+r=$1; shift;
+h=$PWD;
+z=-; if command -v zstd >/dev/null 2>&1; then z=zstd; fi;
+echo "Z $z";
+f="P %f %s %Y %n//";
+n="*[[:cntrl:]\\\\]*";
+l="for i do s=\$(openssl dgst -sha256 -r < \"\$i\" 2>/dev/null || sha256sum < \"\$i\") && printf \"B %s %s//\n\" \"\${s%%[ *]*}\" \"\$i\"; done";
+for x do
+	cd -- "$h";
+	if [ -d "$x" ]; then
+		if [ "$r" != r ]; then echo "S folder"; continue; fi;
+		if ! cd -P -- "$x"; then echo "S closed"; continue; fi;
+		echo "S tree";
+		find . -mindepth 1 -exec stat -c "$f" {} + || echo X;
+		find . -type f ! -size +2048 ! -path "$n" -exec sha256sum {} +;
+		find . -type f \( -size +2048 -o -path "$n" \) -exec sh -c "$l" sh {} +;
+	elif [ -f "$x" ]; then
+		echo "S file";
+		case $x in */*) cd -P -- "${x%/*}/" || continue;; esac;
+		i="./${x##*/}";
+		stat -L -c "$f" "$i";
+		sh -c "$l" sh "$i";
+	elif [ -e "$x" ]; then echo "S special";
+	elif [ -L "$x" ]; then echo "S dangling";
+	else echo "S missing"; fi;
+done;
+echo E;

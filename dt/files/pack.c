@@ -1,0 +1,74 @@
+#include "dt/files/pack.h"
+
+#include <stdlib.h>
+#include <zstd.h>
+
+/* Fast: networks are. */
+#define LEVEL 1
+#define PIECE (128 * 1024)
+
+struct pack {
+	ZSTD_CCtx *ctx;
+	char *piece;
+	ZSTD_inBuffer in;
+	bool ended, finished;
+};
+
+struct pack *pack_new(void)
+{
+	struct pack *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->ctx = ZSTD_createCCtx();
+	p->piece = malloc(PIECE);
+	if (!p->ctx || !p->piece) {
+		pack_free(p);
+		return NULL;
+	}
+	(void)ZSTD_CCtx_setParameter(p->ctx, ZSTD_c_compressionLevel, LEVEL);
+	p->in.src = p->piece;
+	return p;
+}
+
+void pack_free(struct pack *p)
+{
+	if (!p)
+		return;
+	(void)ZSTD_freeCCtx(p->ctx);
+	free(p->piece);
+	free(p);
+}
+
+size_t pack_read(struct pack *p, size_t (*source)(void *arg, char *room, size_t size), void *arg, char *room,
+		 size_t size)
+{
+	ZSTD_outBuffer out = { room, size, 0 };
+
+	while (out.pos < out.size && !p->finished) {
+		size_t left;
+
+		if (p->in.pos == p->in.size && !p->ended) {
+			p->in.size = source(arg, p->piece, PIECE);
+			p->in.pos = 0;
+			p->ended = !p->in.size;
+		}
+		left = ZSTD_compressStream2(p->ctx, &out, &p->in, p->ended ? ZSTD_e_end : ZSTD_e_continue);
+		if (ZSTD_isError(left)) /* out of memory: the stream is cut short, and the host says so */
+			return 0;
+		p->finished = p->ended && left == 0;
+	}
+	return out.pos;
+}
+
+bool pack_pays(const char *sample, size_t len)
+{
+	size_t room = ZSTD_compressBound(len), packed;
+	char *out = malloc(room);
+
+	if (!out)
+		return false;
+	packed = ZSTD_compress(out, room, sample, len, LEVEL);
+	free(out);
+	return !ZSTD_isError(packed) && packed < len - len / 4;
+}

@@ -1,0 +1,187 @@
+#include "dt/files/push.h"
+
+#include <string.h>
+
+#include "dt/base/util.h"
+#include "dt/files/send.h"
+
+/* From so many bytes on, the transport that ciphers faster is worth a login. */
+#define BULK (4UL << 20)
+#define SAID_MAX 2000
+
+static const char script[] =
+#include "dt/files/receive.sh.h"
+	;
+
+/* ---- what differs, in words ---- */
+
+/* The mark of an action before its path: as diff(1) and rsync(1) users read it. */
+static const char *mark(enum send_action a)
+{
+	switch (a) {
+	case SEND_NEW:
+		return "+";
+	case SEND_CONTENT:
+		return "~";
+	case SEND_COPY:
+	case SEND_FOLDER:
+		return "=";
+	default:
+		return NULL;
+	}
+}
+
+static void list(const struct push *p, const struct files_host *h, const struct probe *probe, const struct send *s)
+{
+	struct buf path;
+
+	buf_init(&path, 8192);
+	for (size_t i = 0; i < p->set->n; i++)
+		if (mark(send_action(s, i))) {
+			buf_clear(&path);
+			(void)fileset_path(p->set, i, p->root, &path);
+			h->dt->message(h->task, "\n%s %s%s", mark(send_action(s, i)), path.data,
+				       S_ISDIR(p->set->v[i].mode) ? "/" : "");
+		}
+	for (size_t i = 0; i < probe->extra.n; i++)
+		h->dt->message(h->task, "\n- %s", probe->extra.v[i] + 1);
+	buf_release(&path);
+}
+
+static void tell(const struct push *p, const struct files_host *h, const struct dt_files_done *c)
+{
+	const struct {
+		size_t n;
+		const char *word;
+	} parts[] = {
+		{ c->created, "created" }, { c->changed, "changed" }, { c->deleted, "deleted" },
+		{ c->unchanged, "unchanged" },
+	};
+	bool differs = c->created || c->changed || c->deleted;
+	const char *before = p->check && differs ? "would be " : "";
+
+	if (!differs) {
+		h->dt->message(h->task, "unchanged");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (parts[i].n) {
+			if (p->set->n == 1 && !c->deleted)
+				h->dt->message(h->task, "%s%s", before, parts[i].word);
+			else
+				h->dt->message(h->task, "%s%zu %s", before, parts[i].n, parts[i].word);
+			before = ", ";
+		}
+}
+
+/* ---- the transfer ---- */
+
+struct transfer {
+	struct send *send;
+	struct buf said;
+};
+
+static size_t input(void *arg, char *room, size_t size)
+{
+	struct transfer *t = arg;
+
+	return send_read(t->send, room, size);
+}
+
+static void output(void *arg, int stream, const char *data, size_t len)
+{
+	struct transfer *t = arg;
+	size_t room = t->said.max - t->said.len;
+
+	(void)stream;
+	(void)buf_add(&t->said, data, len < room ? len : room);
+}
+
+static int transfer(const struct push *p, const struct files_host *h, const struct probe *probe, struct send *s,
+		    const char *folder)
+{
+	struct transfer t = { .send = s };
+	struct dt_exec e = { .input = input, .output = output, .arg = &t, .flags = h->flags };
+	bool zstd = p->pack && probe->zstd;
+	char digits[17];
+	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", folder, digits, p->mkdir ? "mkdir" : "-",
+			       zstd ? "zstd" : "-" };
+	struct dt_exit end;
+	int r;
+
+	random_hex(digits, 8);
+	buf_init(&t.said, SAID_MAX);
+	if (send_counts(s)->bytes >= BULK)
+		e.flags |= DT_EXEC_BULK;
+	e.command = h->dt->quote(h->task, argv, ARRAY_LEN(argv));
+	r = e.command ? h->dt->exec(h->task, &e, &end) : DT_FAIL;
+	if (r == DT_OK && send_fault(s)->code != ERR_NONE)
+		r = h->failed(h->arg, send_fault(s));
+	else if (r == DT_OK && end.status != 0)
+		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", t.said.data);
+	buf_release(&t.said);
+	return r;
+}
+
+static int transfers(const struct push *p, const struct files_host *h, const struct probe *probe, struct send *s)
+{
+	const char *folder;
+	int r = DT_OK;
+
+	h->expect(h->arg, send_counts(s)->bytes);
+	for (size_t k = 0; r == DT_OK && (folder = send_begin(s, k, p->pack && probe->zstd)) != NULL; k++)
+		r = transfer(p, h, probe, s, folder);
+	return r;
+}
+
+static int refuse(const struct push *p, const struct files_host *h, const struct probe *probe)
+{
+	switch (probe->base) {
+	case BASE_MISSING:
+		return h->dt->fail(h->task, 1, "%s: no such folder there (--mkdir makes it)", p->folder);
+	case BASE_CLOSED:
+		return h->dt->fail(h->task, 1, "%s: permission denied there", p->folder);
+	default:
+		return h->dt->fail(h->task, 1, "%s: not a folder there", p->folder);
+	}
+}
+
+static int probed(const struct push *p, const struct files_host *h, const struct probe *probe, struct dt_files_done *count)
+{
+	struct dt_err err = DT_ERR_INIT;
+	struct send *s;
+	int r;
+
+	if (probe->base != BASE_FOLDER && (probe->base != BASE_MISSING || !p->mkdir))
+		return refuse(p, h, probe);
+	s = send_new(probe, p->backup, &err);
+	if (!s)
+		return err.code == ERR_FAIL ? h->dt->fail(h->task, 1, "%s", err.msg) : h->failed(h->arg, &err);
+	r = p->check ? DT_OK : transfers(p, h, probe, s);
+	if (r == DT_OK) {
+		tell(p, h, send_counts(s));
+		if (p->check)
+			list(p, h, probe, s);
+		if (count)
+			*count = *send_counts(s);
+	}
+	send_free(s);
+	return r;
+}
+
+int push_run(const struct push *p, const struct files_host *h, struct dt_files_done *count)
+{
+	struct probe probe = {
+		.set = p->set, .folder = p->folder, .root = p->root, .owner = p->owner, .group = p->group,
+		.quick = p->quick, .clean = !p->check, .list = p->del, .exclude = p->exclude, .host = h,
+	};
+	struct dt_err err = DT_ERR_INIT;
+	int r = probe_run(&probe, &err);
+
+	if (r == DT_OK)
+		r = probed(p, h, &probe, count);
+	else if (err.code != ERR_NONE)
+		r = h->failed(h->arg, &err);
+	probe_release(&probe);
+	return r;
+}

@@ -1,0 +1,30 @@
+/*
+ * push - a fileset to one host: what is there, and then what differs.
+ */
+#ifndef DT_FILES_PUSH_H
+#define DT_FILES_PUSH_H
+
+#include "dt/files/files.h"
+#include "dt/files/fileset.h"
+
+struct push {
+	const struct fileset *set;
+	const char *folder;	/* the target folder there: absolute, or below the login's home */
+	const char *root;	/* what a named set is called in it */
+	const char *owner, *group;	/* NULL: whose the old file is, or the login's */
+	const char *backup;	/* suffix of what is replaced, or NULL */
+	const char *const *exclude;
+	bool check;		/* say what would change, and change nothing */
+	bool quick;		/* the same size and time are enough */
+	bool del;		/* delete what is in no source */
+	bool mkdir;
+	bool pack;		/* compress where the host can */
+};
+
+/*
+ * As a module's run: DT_OK, or what a service said, and the host's result
+ * has a message.  *count, where not NULL, is set on DT_OK.
+ */
+int push_run(const struct push *p, const struct files_host *h, struct dt_files_done *count);
+
+#endif

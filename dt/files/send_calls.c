@@ -1,0 +1,381 @@
+/*
+ * send_calls - the calls of receive.sh's functions that put a set in place.
+ *
+ * First all sums, then owners and modes, then all to disk; only then is
+ * anything moved to its place, folder by folder.  A call has the names of
+ * many files, as many as a command there surely takes.
+ */
+#include <string.h>
+
+#include "dt/base/quote.h"
+#include "dt/base/util.h"
+#include "dt/files/send_impl.h"
+
+#define BATCH 32768
+/* What is large has its sum taken alone, by what is fastest there. */
+#define LARGE (1U << 20)
+/* So many files go to disk one by one; of more, the whole file system does. */
+#define FEW 32
+/* What a name costs besides its bytes: the path of where it arrived, a pointer. */
+#define OVERHEAD 128
+#define DONE ((size_t)-1)
+
+/* Adds a call or two for the files from s->at on, and moves that; behind the last, or to DONE.  0, or -1. */
+typedef int phase_fn(struct send *s);
+
+static bool goes(const struct send *s, size_t i)
+{
+	return s->action[i] != SEND_NOTHING && send_group(s, i) == s->now;
+}
+
+static bool is_new(const struct send *s, size_t folder)
+{
+	return folder != FILE_BASE && s->action[folder] == SEND_NEW;
+}
+
+/* What is moved by itself: not within a new folder, which moves whole. */
+static bool is_unit(const struct send *s, size_t i)
+{
+	return goes(s, i) && s->action[i] != SEND_FOLDER && !is_new(s, s->set->v[i].parent);
+}
+
+static bool is_staged_file(const struct send *s, size_t i)
+{
+	return goes(s, i) && S_ISREG(s->set->v[i].mode);
+}
+
+/* " ./sub/name" */
+static int add_name(struct send *s, size_t i, const char *before)
+{
+	struct buf path;
+	int r;
+
+	buf_init(&path, 8192);
+	r = buf_adds(&path, before) | send_path(s, i, &path) | buf_addc(&s->text, ' ') | quote_arg(&s->text, path.data);
+	buf_release(&path);
+	return r;
+}
+
+/* " ./name": below the folder that into went to. */
+static int add_base_name(struct send *s, size_t i)
+{
+	struct buf name;
+	int r;
+
+	buf_init(&name, 8192);
+	r = buf_adds(&name, "./") | buf_adds(&name, fileset_name(s->set, i, s->p->root)) | buf_addc(&s->text, ' ') |
+	    quote_arg(&s->text, name.data);
+	buf_release(&name);
+	return r;
+}
+
+/* The path of a folder below the group's, "" for that itself. */
+static int add_folder(struct send *s, size_t folder)
+{
+	struct buf path;
+	int r;
+
+	buf_init(&path, 8192);
+	r = folder == s->now ? 0 : send_path(s, folder, &path);
+	r |= quote_arg(&s->text, path.data);
+	buf_release(&path);
+	return r;
+}
+
+/* ---- the phases ---- */
+
+static int copies(struct send *s)
+{
+	for (; s->at < s->set->n && s->text.len < BATCH; s->at++)
+		if (goes(s, s->at) && s->action[s->at] == SEND_COPY) {
+			int r = buf_adds(&s->text, "k ") | add_folder(s, s->set->v[s->at].parent) | buf_addc(&s->text, ' ') |
+			    quote_arg(&s->text, fileset_name(s->set, s->at, s->p->root)) | buf_addc(&s->text, '\n');
+
+			if (r)
+				return -1;
+		}
+	return 0;
+}
+
+static bool summed_alone(const struct send *s, size_t i)
+{
+	return s->set->v[i].size > LARGE || !is_plain(s->set->v[i].path) || !is_plain(s->p->root);
+}
+
+static int large_sums(struct send *s)
+{
+	char hex[SHA256_HEX + 1];
+
+	for (; s->at < s->set->n && s->text.len < BATCH; s->at++)
+		if (is_staged_file(s, s->at) && summed_alone(s, s->at)) {
+			sha256_hex(s->set->v[s->at].sum, hex);
+			if (buf_addf(&s->text, "w %s", hex) | add_name(s, s->at, ".") | buf_addc(&s->text, '\n'))
+				return -1;
+		}
+	return 0;
+}
+
+/* The sums of some, and then their names. */
+static int sums(struct send *s)
+{
+	size_t from = s->at, chars = 0, n = 0;
+	char hex[SHA256_HEX + 1];
+	int r = 0;
+
+	for (; s->at < s->set->n && chars < BATCH; s->at++)
+		if (is_staged_file(s, s->at) && !summed_alone(s, s->at)) {
+			sha256_hex(s->set->v[s->at].sum, hex);
+			r |= buf_adds(&s->text, n++ ? "\n" : "v '") | buf_adds(&s->text, hex);
+			chars += SHA256_HEX + strlen(s->set->v[s->at].path);
+		}
+	if (!n)
+		return r;
+	r |= buf_addc(&s->text, '\'');
+	for (size_t i = from; i < s->at; i++)
+		if (is_staged_file(s, i) && !summed_alone(s, i))
+			r |= add_name(s, i, ".");
+	return r | buf_addc(&s->text, '\n');
+}
+
+/* A batch of those that belong together, by a number that of() gives; 0: not at all. */
+static int batch(struct send *s, unsigned long (*of)(const struct send *s, size_t i),
+		 int (*call)(struct send *s, unsigned long what))
+{
+	unsigned long what = 0;
+	size_t from;
+	int r = 0;
+
+	while (s->at < s->set->n && !(what = of(s, s->at)))
+		s->at++;
+	if (!what)
+		return 0;
+	from = s->text.len;
+	r = call(s, what);
+	for (; s->at < s->set->n && s->text.len - from < BATCH; s->at++) {
+		unsigned long other = of(s, s->at);
+
+		if (other && other != what)
+			break;
+		if (other)
+			r |= add_name(s, s->at, ".");
+	}
+	return r | buf_addc(&s->text, '\n');
+}
+
+static bool has_owner(const struct send *s)
+{
+	return s->p->owner || s->p->group;
+}
+
+/* Of what was there: a place and one; all that was there goes on belonging to whom it did. */
+static unsigned long kept_owner(const struct send *s, size_t i)
+{
+	const struct probe_file *t = &s->p->v[i];
+	const struct probe_place *place = &s->p->places[t->place];
+
+	if (!goes(s, i) || has_owner(s) || !s->p->is_root || (s->action[i] != SEND_CONTENT && s->action[i] != SEND_COPY))
+		return 0;
+	return place->uid || place->gid ? t->place + 1UL : 0;
+}
+
+static int chown_kept(struct send *s, unsigned long what)
+{
+	const struct probe_place *place = &s->p->places[what - 1];
+
+	return buf_addf(&s->text, "o %lu:%lu", place->uid, place->gid);
+}
+
+static unsigned long given_owner(const struct send *s, size_t i)
+{
+	return has_owner(s) && is_unit(s, i) ? 1 : 0;
+}
+
+static int chown_given(struct send *s, unsigned long what)
+{
+	struct buf owner;
+	int r;
+
+	(void)what;
+	buf_init(&owner, 1024);
+	r = buf_addf(&owner, "%s%s%s", s->p->owner ? s->p->owner : "", s->p->group ? ":" : "",
+		     s->p->group ? s->p->group : "");
+	r |= buf_adds(&s->text, "O ") | quote_arg(&s->text, owner.data);
+	buf_release(&owner);
+	return r;
+}
+
+static int owners(struct send *s)
+{
+	return has_owner(s) ? batch(s, given_owner, chown_given) : batch(s, kept_owner, chown_kept);
+}
+
+/* tar gave modes to what it brought; chown(2) took some bits again, and copies have their old one. */
+static unsigned long mode_to_set(const struct send *s, size_t i)
+{
+	unsigned mode = s->set->v[i].mode & 07777;
+
+	if (!is_staged_file(s, i) || (s->action[i] != SEND_COPY && !(mode & 07000)))
+		return 0;
+	return mode + 1UL;
+}
+
+static int chmod_call(struct send *s, unsigned long what)
+{
+	return buf_addf(&s->text, "g %lo", what - 1);
+}
+
+static int modes(struct send *s)
+{
+	return batch(s, mode_to_set, chmod_call);
+}
+
+/* A file or folder that arrives, and must be on disk before it is moved. */
+static bool is_staged(const struct send *s, size_t i)
+{
+	return is_staged_file(s, i) || (goes(s, i) && S_ISDIR(s->set->v[i].mode) && s->action[i] == SEND_NEW);
+}
+
+static size_t count_staged(const struct send *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->set->n && n <= FEW; i++)
+		n += is_staged(s, i);
+	return n;
+}
+
+/* To disk: a few one by one. */
+static int staged_to_disk(struct send *s)
+{
+	size_t n = count_staged(s);
+	int r = 0;
+
+	if (n > FEW)
+		r = buf_adds(&s->text, "F\n");
+	else if (n) {
+		r = buf_addc(&s->text, 'f');
+		for (size_t i = 0; i < s->set->n; i++)
+			if (is_staged(s, i))
+				r |= add_name(s, i, ".");
+		r |= buf_addc(&s->text, '\n');
+	}
+	s->at = DONE;
+	return r;
+}
+
+static int into(struct send *s, size_t folder)
+{
+	return buf_adds(&s->text, "into ") | add_folder(s, folder) | buf_addc(&s->text, '\n');
+}
+
+/* Moves what has arrived for one folder, and keeps the old under another name where asked. */
+static int moves(struct send *s)
+{
+	size_t from, parent, chars = 0;
+	int r;
+
+	while (s->at < s->set->n && !is_unit(s, s->at))
+		s->at++;
+	if (s->at == s->set->n)
+		return 0;
+	from = s->at;
+	parent = s->set->v[from].parent;
+	r = into(s, parent);
+	for (; s->at < s->set->n && s->set->v[s->at].parent == parent && chars < BATCH; s->at++)
+		if (is_unit(s, s->at))
+			chars += strlen(fileset_name(s->set, s->at, s->p->root)) + OVERHEAD;
+	if (s->backup) {
+		bool any = false;
+
+		for (size_t i = from; i < s->at; i++)
+			if (is_unit(s, i) && s->action[i] != SEND_NEW) {
+				if (!any)
+					r |= buf_adds(&s->text, "y ") | quote_arg(&s->text, s->backup);
+				any = true;
+				r |= add_base_name(s, i);
+			}
+		if (any)
+			r |= buf_addc(&s->text, '\n');
+	}
+	r |= buf_addc(&s->text, 'm');
+	for (size_t i = from; i < s->at; i++)
+		if (is_unit(s, i))
+			r |= buf_adds(&s->text, " \"$t\"/") | quote_arg(&s->text, fileset_name(s->set, i, s->p->root));
+	return r | buf_adds(&s->text, count_staged(s) > FEW ? "\n" : "\nf .\n");
+}
+
+/* What is there and in no source; s->at counts these. */
+static int deletes(struct send *s)
+{
+	const struct strs *extra = &s->p->extra;
+	int r = 0;
+
+	for (; s->now == FILE_BASE && s->at < extra->n && s->text.len < BATCH; s->at++) {
+		char *path = extra->v[s->at], *slash = strrchr(path, '/');
+		struct buf folder;
+
+		buf_init(&folder, 8192);
+		r |= buf_add(&folder, path, (size_t)(slash - path)) | buf_adds(&s->text, "into ") |
+		     quote_arg(&s->text, folder.data) | buf_adds(&s->text, s->backup ? "\nY " : "\nr ");
+		if (s->backup)
+			r |= quote_arg(&s->text, s->backup) | buf_addc(&s->text, ' ');
+		buf_clear(&folder);
+		r |= buf_addf(&folder, ".%s", slash) | quote_arg(&s->text, folder.data) | buf_addc(&s->text, '\n');
+		buf_release(&folder);
+	}
+	if (s->now != FILE_BASE || s->at >= extra->n)
+		s->at = DONE;
+	return r;
+}
+
+/* Modes of folders, the deepest first: one that may not be entered any more comes last. */
+static int folders(struct send *s)
+{
+	int r = 0;
+
+	for (; s->at < s->set->n && s->text.len < BATCH; s->at++) {
+		size_t i = s->set->n - 1 - s->at;
+		const struct file *f = &s->set->v[i];
+
+		if (!S_ISDIR(f->mode) || !goes(s, i))
+			continue;
+		if (s->action[i] == SEND_FOLDER) {
+			r |= into(s, i);
+			if (has_owner(s))
+				r |= chown_given(s, 0) | buf_adds(&s->text, " .\n");
+			r |= buf_addf(&s->text, "g %o .\n", f->mode & 07777);
+		} else if ((f->mode & 0700) != 0700 || (f->mode & 07000)) {
+			r |= into(s, i) | buf_addf(&s->text, "g %o .\n", f->mode & 07777);
+		}
+	}
+	return r;
+}
+
+static int finish(struct send *s)
+{
+	s->at = DONE;
+	return count_staged(s) > FEW ? buf_adds(&s->text, "into ''\nF\n") : 0;
+}
+
+static phase_fn *const phases[] = {
+	copies, large_sums, sums, owners, modes, staged_to_disk, moves, deletes, folders, finish,
+};
+
+void calls_begin(struct send *s)
+{
+	s->phase = 0;
+	s->at = 0;
+}
+
+int calls_next(struct send *s)
+{
+	if ((size_t)s->phase == ARRAY_LEN(phases))
+		return 0;
+	if (phases[s->phase](s) != 0)
+		return -1;
+	if (s->at == DONE || (phases[s->phase] != deletes && s->at >= s->set->n)) {
+		s->phase++;
+		s->at = 0;
+	}
+	return 1;
+}

@@ -1,0 +1,48 @@
+/*
+ * send_impl - what the files behind send.h share.
+ */
+#ifndef DT_FILES_SEND_IMPL_H
+#define DT_FILES_SEND_IMPL_H
+
+#include "dt/files/send.h"
+
+#define TEXT_MAX (256 * 1024)
+
+enum send_stage { STAGE_FILES, STAGE_CONTENT, STAGE_SUMS, STAGE_CALLS, STAGE_END, STAGE_DONE };
+
+struct pack;
+
+struct send {
+	const struct probe *p;
+	const struct fileset *set;
+	const char *backup;
+	char *base;		/* the target folder, without a slash at its end */
+	struct dt_files_done count;
+	uint8_t *action;	/* of each file */
+	size_t *group;		/* of each folder: where what is in it goes with others */
+	size_t now;		/* the group that is sent */
+	struct buf base_path;
+	enum send_stage stage;
+	size_t next;		/* file to send */
+	int fd;			/* of the one under way */
+	uint64_t left;
+	struct buf text;	/* headers and calls */
+	size_t text_done;
+	uint64_t calls_size;
+	int phase;		/* of the calls */
+	size_t at;
+	struct pack *pack;
+	struct dt_err fault;
+};
+
+/* The group that file i is sent with. */
+size_t send_group(const struct send *s, size_t i);
+/* Adds "/PATH" of file i below the folder of the group that is sent.  0, or -1: no memory. */
+int send_path(const struct send *s, size_t i, struct buf *out);
+
+/* send_calls.c: the calls of receive.sh's functions, part by part, into s->text. */
+void calls_begin(struct send *s);
+/* 1: there are more, 0: that was the last part, -1: no memory. */
+int calls_next(struct send *s);
+
+#endif

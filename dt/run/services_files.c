@@ -1,0 +1,305 @@
+/*
+ * services_files - push and pull as services: which host gets which files,
+ * the sums of them all taken once, and the rate of all hosts together.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "dt/base/util.h"
+#include "dt/files/placeholder.h"
+#include "dt/files/push.h"
+#include "dt/run/services_impl.h"
+
+struct dt_fileset {
+	struct dt_fileset *next;	/* of the call */
+	const struct dt_call *call;
+	struct dt_files what;
+	bool named;			/* dest is the file itself, and not its folder */
+	struct fileset **sets;		/* one, or one a host where the sources have placeholders */
+	size_t set_count;
+	bool pack;
+	int known;			/* an eventfd: readable from when all sums are known; -1: nothing is read */
+	bool hashing;
+	_Atomic bool stop;
+	_Atomic int64_t free_ns;	/* when the line is free again, for rate */
+};
+
+/* ---- prepare ---- */
+
+static bool is_folder(const char *dest)
+{
+	const char *slash = strrchr(dest, '/'), *name = slash ? slash + 1 : dest;
+
+	return !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(dest, "~") == 0;
+}
+
+/* All sums, one set after the other. */
+static void hash_all(void *arg)
+{
+	static const uint64_t one = 1;
+	struct dt_fileset *f = arg;
+
+	for (size_t i = 0; i < f->set_count; i++)
+		fileset_hash(f->sets[i], &f->stop);
+	(void)!write(f->known, &one, sizeof(one));
+}
+
+static struct fileset *look(struct dt_fileset *f, const struct dt_host *h, struct dt_err *err)
+{
+	const struct fileset_options o = {
+		.named = f->named, .recursive = f->what.flags & DT_FILES_RECURSIVE, .exclude = f->what.exclude,
+		.has_mode = f->what.mode >= 0, .mode = (unsigned)f->what.mode & 07777,
+	};
+	struct fileset *set = NULL;
+	struct strs sources = { 0 };
+	struct buf b;
+	int r = 0;
+
+	buf_init(&b, 65536);
+	for (const char *const *s = f->what.sources; r == 0 && *s; s++) {
+		buf_clear(&b);
+		r = h ? placeholder_fill(*s, h, &b, err) : buf_adds(&b, *s);
+		if (r == 0 && strs_add(&sources, b.data) != 0)
+			r = err_nomem(err);
+	}
+	if (r == 0)
+		set = fileset_new((const char *const *)sources.v, sources.n, &o, err);
+	buf_release(&b);
+	strs_release(&sources);
+	return set;
+}
+
+static int look_all(struct dt_fileset *f, struct dt_err *err)
+{
+	bool each = false;
+
+	for (const char *const *s = f->what.sources; *s; s++)
+		each |= placeholder_in(*s);
+	f->set_count = each ? f->call->hosts->n : 1;
+	f->sets = calloc(f->set_count + 1, sizeof(struct fileset *));
+	if (!f->sets)
+		return err_nomem(err);
+	for (size_t i = 0; i < f->set_count; i++) {
+		f->sets[i] = look(f, each ? &f->call->hosts->v[i]->pub : NULL, err);
+		if (!f->sets[i])
+			return -1;
+	}
+	f->pack = !(f->what.flags & DT_FILES_PLAIN) && fileset_packs(f->sets[0]);
+	return 0;
+}
+
+/* The target of a host, as its folder and what a named set is called in it. */
+struct dest {
+	struct buf folder, root;
+};
+
+static int dest_of(const struct dt_fileset *f, const struct dt_host *h, struct dest *d, struct dt_err *err)
+{
+	struct buf b;
+	char *slash;
+	int r;
+
+	buf_init(&b, 8192);
+	buf_init(&d->folder, 8192);
+	buf_init(&d->root, 8192);
+	r = placeholder_fill(f->what.dest, h, &b, err);
+	if (r == 0) {
+		const char *text = b.data;
+
+		/* below the login's home: paths that are not absolute are so there */
+		if (strcmp(text, "~") == 0 || str_starts(text, "~/"))
+			text += text[1] ? 2 : 1;
+		slash = f->named ? strrchr(b.data, '/') : NULL;
+		if (f->named)
+			r = buf_adds(&d->root, slash && slash >= text ? slash + 1 : text);
+		if (slash)
+			slash[slash == text] = '\0';
+		if (*text != '/')
+			r |= buf_adds(&d->folder, "./");
+		if (!f->named || (slash && slash >= text))
+			r |= buf_adds(&d->folder, text);
+		/* "a//b/" as "a/b" */
+		for (size_t i = 1; i < d->folder.len;)
+			if (d->folder.data[i] == '/' && (d->folder.data[i - 1] == '/' || i + 1 == d->folder.len)) {
+				memmove(d->folder.data + i, d->folder.data + i + 1, d->folder.len - i);
+				d->folder.len--;
+			} else {
+				i++;
+			}
+		if (r)
+			(void)err_nomem(err);
+	}
+	buf_release(&b);
+	return r ? -1 : 0;
+}
+
+static void dest_release(struct dest *d)
+{
+	buf_release(&d->folder);
+	buf_release(&d->root);
+}
+
+static bool has_dots(const char *path)
+{
+	for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
+		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || !p[2]))
+			return true;
+	return false;
+}
+
+static int check_dests(struct dt_fileset *f, struct dt_err *err)
+{
+	if (!*f->what.dest)
+		return err_set(err, ERR_MODULE, "the target is an empty name");
+	if ((f->what.flags & DT_FILES_MKDIR) && has_dots(f->what.dest))
+		return err_set(err, ERR_MODULE, "%s: with --mkdir, a path without ..", f->what.dest);
+	if (strpbrk(f->what.dest, "\n"))
+		return err_set(err, ERR_MODULE, "the target's name has a newline");
+	for (size_t i = 0; i < f->call->hosts->n; i++) {
+		struct dest d;
+		int r = dest_of(f, &f->call->hosts->v[i]->pub, &d, err);
+
+		dest_release(&d);
+		if (r != 0)
+			return -1;
+		if (!placeholder_in(f->what.dest))
+			break; /* all the same */
+	}
+	return 0;
+}
+
+void filesets_free(struct dt_fileset *f)
+{
+	while (f) {
+		struct dt_fileset *next = f->next;
+
+		if (f->hashing) {
+			struct pollfd p = { f->known, POLLIN, 0 };
+
+			atomic_store(&f->stop, true);
+			while (poll(&p, 1, -1) < 0 && errno == EINTR)
+				;
+		}
+		if (f->known >= 0)
+			(void)close(f->known);
+		for (size_t i = 0; f->sets && i < f->set_count; i++)
+			fileset_free(f->sets[i]);
+		free(f->sets);
+		free(f);
+		f = next;
+	}
+}
+
+struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *what)
+{
+	struct dt_fileset *f = calloc(1, sizeof(*f));
+	struct dt_err err = DT_ERR_INIT;
+	size_t n = 0;
+
+	if (!f) {
+		services.refuse(c, "out of memory");
+		return NULL;
+	}
+	f->next = c->filesets;
+	c->filesets = f;
+	f->call = c;
+	f->what = *what;
+	f->known = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	while (what->sources[n])
+		n++;
+	f->named = n == 1 && !is_folder(what->dest);
+	if (f->known < 0)
+		(void)err_sys(&err, ERR_FAIL, errno, "eventfd");
+	else if (check_dests(f, &err) == 0 && look_all(f, &err) == 0) {
+		f->hashing = thread_spawn(hash_all, f) == 0;
+		if (!f->hashing)
+			hash_all(f);
+		return f;
+	}
+	services.refuse(c, "%s", err.msg);
+	return NULL;
+}
+
+/* ---- run ---- */
+
+struct host_files {
+	struct dt_task *task;
+	struct dt_fileset *files;
+};
+
+static int wait_sums(void *arg)
+{
+	const struct host_files *x = arg;
+
+	return ssh_wait(x->task->env->ssh, x->files->known, POLLIN, x->task->env->deadline) > 0 ? 0 : -1;
+}
+
+static void expect(void *arg, uint64_t bytes)
+{
+	const struct host_files *x = arg;
+
+	if (x->task->env->bytes)
+		x->task->env->bytes(x->task->env->arg, bytes, 0);
+}
+
+/* A share of the line: when what went before is through. */
+static void moved(void *arg, size_t bytes)
+{
+	const struct host_files *x = arg;
+	int64_t now, at, next;
+
+	if (x->task->env->bytes)
+		x->task->env->bytes(x->task->env->arg, 0, bytes);
+	if (!x->files->what.rate)
+		return;
+	now = now_ms() * 1000000;
+	at = atomic_load(&x->files->free_ns);
+	do {
+		next = (at > now ? at : now) + (int64_t)((double)bytes * 1e9 / (double)x->files->what.rate);
+	} while (!atomic_compare_exchange_weak(&x->files->free_ns, &at, next));
+	if (next > now)
+		(void)ssh_wait(x->task->env->ssh, -1, 0, deadline_min(next / 1000000, x->task->env->deadline));
+}
+
+static int failed(void *arg, const struct dt_err *err)
+{
+	const struct host_files *x = arg;
+
+	return task_error(x->task, err);
+}
+
+int service_push(struct dt_task *t, const struct dt_fileset *set, struct dt_files_done *done)
+{
+	struct host_files x = { .task = t, .files = (struct dt_fileset *)(uintptr_t)set };
+	const struct files_host h = {
+		.dt = &services, .task = t, .flags = set->what.flags & DT_FILES_SUDO ? DT_EXEC_SUDO : 0,
+		.wait_sums = wait_sums, .expect = expect, .moved = moved, .failed = failed, .arg = &x,
+	};
+	const unsigned flags = set->what.flags;
+	struct dt_err err = DT_ERR_INIT;
+	struct push p = {
+		.set = set->sets[set->set_count > 1 ? t->index : 0], .owner = set->what.owner,
+		.group = set->what.group, .backup = set->what.backup, .exclude = set->what.exclude,
+		.check = flags & DT_FILES_CHECK, .quick = flags & DT_FILES_QUICK, .del = flags & DT_FILES_DELETE,
+		.mkdir = flags & DT_FILES_MKDIR, .pack = set->pack,
+	};
+	struct dest d;
+	int r;
+
+	if (t->bad)
+		return DT_FAIL;
+	if (dest_of(set, &t->call->hosts->v[t->index]->pub, &d, &err) == 0) {
+		p.folder = d.folder.data;
+		p.root = d.root.data;
+		r = push_run(&p, &h, done);
+	} else {
+		r = task_error(t, &err);
+	}
+	dest_release(&d);
+	return r;
+}

@@ -1,0 +1,136 @@
+/* push - files and folders to every host, whole or not at all. */
+#include "dt_module.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct push {
+	const char **paths;	/* the sources */
+	struct dt_fileset *files;
+};
+
+/* chmod(1)'s octal form, up to 7777. */
+static const char *check_mode(const char *value)
+{
+	size_t len = strlen(value);
+
+	return len && len <= 5 && strspn(value, "01234567") == len && strtoul(value, NULL, 8) <= 07777
+		       ? NULL
+		       : "a mode is octal, as 0644";
+}
+
+static const char *check_suffix(const char *value)
+{
+	return *value && !strchr(value, '/') ? NULL : "a suffix is part of a file's name";
+}
+
+static const char *check_owner(const char *value)
+{
+	return *value && value[0] != '-' && !strpbrk(value, ":/ \t\n") ? NULL : "a user or group, by name or number";
+}
+
+static unsigned flag(const struct dt_call *call, const struct dt_services *dt, const char *name, unsigned value)
+{
+	return dt->arg_number(call, name) ? value : 0;
+}
+
+static int push_prepare(struct dt_call *call, const struct dt_services *dt)
+{
+	const char *mode = dt->arg(call, "mode");
+	const char *const *paths;
+	struct push *p = calloc(1, sizeof(*p));
+	size_t n, excludes;
+	struct dt_files files = {
+		.owner = dt->arg(call, "owner"), .group = dt->arg(call, "group"), .backup = dt->arg(call, "backup"),
+		.exclude = dt->arg_list(call, "exclude", &excludes), .mode = mode ? strtol(mode, NULL, 8) : -1,
+		.rate = dt->arg_number(call, "limit-rate"),
+		.flags = flag(call, dt, "recursive", DT_FILES_RECURSIVE) | flag(call, dt, "check", DT_FILES_CHECK) |
+			 flag(call, dt, "delete", DT_FILES_DELETE) | flag(call, dt, "mkdir", DT_FILES_MKDIR) |
+			 flag(call, dt, "quick", DT_FILES_QUICK) | flag(call, dt, "sudo", DT_FILES_SUDO),
+	};
+
+	if (strcmp(dt->arg(call, "compress"), "never") == 0)
+		files.flags |= DT_FILES_PLAIN;
+	paths = dt->arg_list(call, "paths", &n);
+	if (p)
+		p->paths = calloc(n + 1, sizeof(*p->paths));
+	dt->set_state(call, p);
+	if (!p || !p->paths) {
+		dt->refuse(call, "out of memory");
+		return DT_FAIL;
+	}
+	if (n < 2) {
+		dt->refuse(call, "needs a SOURCE here and a DEST there");
+		return DT_FAIL;
+	}
+	if ((files.flags & DT_FILES_DELETE) && !(files.flags & DT_FILES_RECURSIVE)) {
+		dt->refuse(call, "--delete is for folders: it needs -r");
+		return DT_FAIL;
+	}
+	memcpy(p->paths, paths, (n - 1) * sizeof(*paths));
+	files.sources = p->paths;
+	files.dest = paths[n - 1];
+	p->files = dt->push_files(call, &files);
+	return p->files ? DT_OK : DT_FAIL;
+}
+
+static int push_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt)
+{
+	const struct push *p = dt->state(call);
+
+	return dt->push(task, p->files, NULL);
+}
+
+static int push_finish(struct dt_call *call, const struct dt_services *dt)
+{
+	struct push *p = dt->state(call);
+
+	if (p)
+		free(p->paths);
+	free(p);
+	return DT_OK;
+}
+
+static const char *const compress_choices[] = { "auto", "never", NULL };
+
+static const struct dt_param push_params[] = {
+	{ .name = "recursive", .letter = 'r', .type = DT_BOOL, .flags = DT_OPTION, .help = "folders too, with all that is in them" },
+	{ .name = "check", .type = DT_BOOL, .flags = DT_OPTION, .help = "change nothing; say what would change" },
+	{ .name = "delete", .type = DT_BOOL, .flags = DT_OPTION,
+	  .help = "delete what is in the target folders and in no source (with -r)" },
+	{ .name = "exclude", .flags = DT_OPTION | DT_MANY,
+	  .help = "leave out names, or paths where it has a /, that fit this pattern" },
+	{ .name = "mode", .flags = DT_OPTION, .check = check_mode, .help = "octal mode of files, instead of their own" },
+	{ .name = "owner", .flags = DT_OPTION, .check = check_owner, .help = "owner there, by name or number" },
+	{ .name = "group", .flags = DT_OPTION, .check = check_owner, .help = "group there, by name or number" },
+	{ .name = "backup", .flags = DT_OPTION, .bare = "~", .check = check_suffix,
+	  .help = "keep what is replaced under its name with this suffix (~)" },
+	{ .name = "mkdir", .type = DT_BOOL, .flags = DT_OPTION, .help = "make the folder that DEST lies in" },
+	{ .name = "quick", .type = DT_BOOL, .flags = DT_OPTION, .help = "take the same size and time for the same content" },
+	{ .name = "sudo", .type = DT_BOOL, .flags = DT_OPTION, .help = "write as root, through sudo there" },
+	{ .name = "compress", .type = DT_CHOICE, .flags = DT_OPTION, .def = "auto", .choices = compress_choices,
+	  .help = "zstd on the wire, where the host has it and it pays" },
+	{ .name = "limit-rate", .type = DT_SIZE, .flags = DT_OPTION, .help = "bytes a second, of all hosts together" },
+	{ .name = "paths", .flags = DT_REQUIRED | DT_MANY, .help = "SOURCE... here, and DEST there" },
+	{ 0 }
+};
+
+static const struct dt_verb push_verbs[] = {
+	{
+		.name = "",
+		.kind = DT_ACTION,
+		.summary = "bring files to every host, whole or not at all",
+		.params = push_params,
+		.prepare = push_prepare,
+		.run = push_run,
+		.finish = push_finish,
+	},
+	{ 0 }
+};
+
+const struct dt_module dt_module = {
+	.abi = DT_MODULE_ABI,
+	.name = "push",
+	.summary = "bring files to every host, whole or not at all",
+	.verbs = push_verbs,
+};
