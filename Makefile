@@ -23,6 +23,9 @@ ROOMS    := dt/base inventory dt/ssh dt/files dt/run dt/report dt/cli
 LIB_SRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 MODULES  := $(patsubst modules/%.c,$(BUILD)/lib/dt/modules/%.so,$(wildcard modules/*.c))
+# Other names of modules: NAME=MODULE.
+ALIASES  := scp=push rscp=pull
+ALIAS    := $(foreach a,$(ALIASES),$(BUILD)/lib/dt/modules/$(firstword $(subst =, ,$(a))).so)
 SCRIPTS  := $(patsubst modules/scripts/%,$(BUILD)/lib/dt/scripts/%,$(wildcard modules/scripts/*))
 SELECT   := $(patsubst selectors/%,$(BUILD)/lib/dt/selectors/%,$(wildcard selectors/*))
 TOOLS    := $(patsubst dt/tools/%.c,$(BUILD)/bin/%,$(wildcard dt/tools/*.c))
@@ -35,7 +38,7 @@ Q         = $(if $(V),,@)
 say       = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 .PHONY: all libraries unit check lint bench bench-deps demo install uninstall clean help
-all: $(BUILD)/bin/dt $(MODULES) $(SCRIPTS) $(SELECT) $(TOOLS) $(COMPLETE)
+all: $(BUILD)/bin/dt $(MODULES) $(ALIAS) $(SCRIPTS) $(SELECT) $(TOOLS) $(COMPLETE)
 
 libraries:
 	@pkg-config --exists $(PKGS) || \
@@ -74,6 +77,10 @@ $(BUILD)/lib/dt/modules/%.so: modules/%.c
 	@mkdir -p $(@D)
 	$(call say,MOD,$<)
 	$(Q)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -Imodules -MMD -MP -MF $(@:.so=.d) -shared -o $@ $<
+
+$(ALIAS):
+	@mkdir -p $(@D)
+	@ln -sf $(patsubst $(basename $(notdir $@))=%,%.so,$(filter $(basename $(notdir $@))=%,$(ALIASES))) $@
 
 $(BUILD)/lib/dt/scripts/%: modules/scripts/%
 	@install -D -m 0755 $< $@
@@ -125,7 +132,7 @@ demo:
 # Each file once: its folder below PREFIX, its mode, where it comes from.
 TREE      = $(DESTDIR)$(PREFIX)
 put       = install -d -m 0755 '$(TREE)/$(1)' && install -m $(2) $(3) '$(TREE)/$(1)'
-INSTALLED = $(addprefix bin/,$(notdir $(BUILD)/bin/dt $(TOOLS))) $(addprefix lib/dt/modules/,$(notdir $(MODULES))) \
+INSTALLED = $(addprefix bin/,$(notdir $(BUILD)/bin/dt $(TOOLS))) $(addprefix lib/dt/modules/,$(notdir $(MODULES) $(ALIAS))) \
             $(addprefix lib/dt/scripts/,$(notdir $(SCRIPTS))) $(addprefix lib/dt/selectors/,$(notdir $(SELECT))) \
             $(foreach m,$(MAN),share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
             share/bash-completion/completions/dt include/dt_module.h
@@ -133,6 +140,8 @@ INSTALLED = $(addprefix bin/,$(notdir $(BUILD)/bin/dt $(TOOLS))) $(addprefix lib
 install: all
 	$(call put,bin,0755,$(BUILD)/bin/dt $(TOOLS))
 	$(call put,lib/dt/modules,0644,$(MODULES))
+	@$(foreach a,$(ALIASES),ln -sf $(lastword $(subst =, ,$(a))).so \
+		'$(TREE)/lib/dt/modules/$(firstword $(subst =, ,$(a))).so' &&) true
 	$(call put,lib/dt/scripts,0755,$(SCRIPTS))
 	install -d -m 0755 '$(TREE)/lib/dt/selectors'
 	$(if $(SELECT),$(call put,lib/dt/selectors,0755,$(SELECT)))

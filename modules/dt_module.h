@@ -114,6 +114,11 @@ struct dt_exec {
 	 */
 	void (*output)(void *arg, int stream, const char *data, size_t len);
 	void *arg;		/* of input and output */
+	/*
+	 * Of a command on the host: true, set by output or input, ends it.  exec
+	 * then returns DT_FAIL, and what it means is the module's to say.
+	 */
+	const bool *enough;
 };
 
 /* What push brings, or pull fetches (dt(1)); all strings are borrowed until the call ends. */

@@ -26,4 +26,10 @@ struct files_host {
 	void *arg;
 };
 
+/*
+ * Adds the message that says what changed, or with check would: "created" for
+ * one thing, "3 created, 2 unchanged" for more.
+ */
+void files_tell(const struct files_host *h, const struct dt_files_done *c, bool check, bool one);
+
 #endif

@@ -3,7 +3,8 @@
 # The first answer is "Z zstd" or "Z -".  For each source comes "S KIND", for a
 # tree or file then a line "P ..." that ends in "//" for each thing in it, "X"
 # where some could not be looked at, and the sums: "SUM  NAME" for small
-# files of plain names, "B SUM NAME//" for others.  "E" is the end.
+# files of plain names, "B SUM NAME//" for others; and "Y SIZE", to what a sample
+# of 256 KiB, or less, shrinks.  "E" is the end.
 #
 # This file is sent as one line: each statement ends with a semicolon, and
 # there are no single quotes.
@@ -15,6 +16,7 @@ echo "Z $z";
 f="P %f %s %Y %n//";
 n="*[[:cntrl:]\\\\]*";
 l="for i do s=\$(openssl dgst -sha256 -r < \"\$i\" 2>/dev/null || sha256sum < \"\$i\") && printf \"B %s %s//\n\" \"\${s%%[ *]*}\" \"\$i\"; done";
+y() { if [ $z = zstd ]; then echo "Y $(head -c 262144 | zstd -cq -1 | wc -c)"; fi; };
 for x do
 	cd -- "$h";
 	if [ -d "$x" ]; then
@@ -24,12 +26,14 @@ for x do
 		find . -mindepth 1 -exec stat -c "$f" {} + || echo X;
 		find . -type f ! -size +2048 ! -path "$n" -exec sha256sum {} +;
 		find . -type f \( -size +2048 -o -path "$n" \) -exec sh -c "$l" sh {} +;
+		find . -type f -exec cat {} + 2>/dev/null | y;
 	elif [ -f "$x" ]; then
 		echo "S file";
 		case $x in */*) cd -P -- "${x%/*}/" || continue;; esac;
 		i="./${x##*/}";
 		stat -L -c "$f" "$i";
 		sh -c "$l" sh "$i";
+		y < "$i";
 	elif [ -e "$x" ]; then echo "S special";
 	elif [ -L "$x" ]; then echo "S dangling";
 	else echo "S missing"; fi;

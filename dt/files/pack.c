@@ -61,6 +61,55 @@ size_t pack_read(struct pack *p, size_t (*source)(void *arg, char *room, size_t 
 	return out.pos;
 }
 
+/* What our own level makes stays far below it. */
+#define WINDOW_LOG_MAX 23
+
+struct unpack {
+	ZSTD_DCtx *ctx;
+	char *piece;
+};
+
+struct unpack *unpack_new(void)
+{
+	struct unpack *u = calloc(1, sizeof(*u));
+
+	if (!u)
+		return NULL;
+	u->ctx = ZSTD_createDCtx();
+	u->piece = malloc(PIECE);
+	if (!u->ctx || !u->piece) {
+		unpack_free(u);
+		return NULL;
+	}
+	(void)ZSTD_DCtx_setParameter(u->ctx, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
+	return u;
+}
+
+void unpack_free(struct unpack *u)
+{
+	if (!u)
+		return;
+	(void)ZSTD_freeDCtx(u->ctx);
+	free(u->piece);
+	free(u);
+}
+
+int unpack_add(struct unpack *u, const char *data, size_t len, int (*sink)(void *arg, const char *data, size_t len),
+	       void *arg, bool *malformed)
+{
+	ZSTD_inBuffer in = { data, len, 0 };
+	ZSTD_outBuffer out;
+
+	*malformed = false;
+	do {
+		out = (ZSTD_outBuffer){ u->piece, PIECE, 0 };
+		*malformed = ZSTD_isError(ZSTD_decompressStream(u->ctx, &out, &in));
+		if (*malformed || (out.pos && sink(arg, u->piece, out.pos) != 0))
+			return -1;
+	} while (in.pos < in.size || out.pos == out.size);
+	return 0;
+}
+
 bool pack_pays(const char *sample, size_t len)
 {
 	size_t room = ZSTD_compressBound(len), packed;

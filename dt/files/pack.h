@@ -18,6 +18,17 @@ void pack_free(struct pack *p);
 size_t pack_read(struct pack *p, size_t (*source)(void *arg, char *room, size_t size), void *arg, char *room,
 		 size_t size);
 
+struct unpack;
+
+struct unpack *unpack_new(void);	/* NULL: no memory */
+void unpack_free(struct unpack *u);
+/*
+ * Hands what the bytes unpack to, piece by piece, to sink (0, or -1 to stop).
+ * 0, or -1: sink said so, or *malformed (also where more than 8 MiB of memory would be needed).
+ */
+int unpack_add(struct unpack *u, const char *data, size_t len, int (*sink)(void *arg, const char *data, size_t len),
+	       void *arg, bool *malformed);
+
 /* Does a sample shrink enough to be worth it? */
 bool pack_pays(const char *sample, size_t len);
 

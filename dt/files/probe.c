@@ -10,8 +10,6 @@
 #define PROGRAM_MAX (128 * 1024)
 /* Names that go to one command there, which takes 128 KB at least. */
 #define BATCH 32768
-/* The longest answer: a path and its numbers. */
-#define ANSWER_MAX 16384
 /* What is larger is asked for alone; probe.sh has it in blocks. */
 #define LARGE (1U << 20)
 /* Bytes of what may be in the folders besides. */
@@ -131,10 +129,10 @@ static size_t input(void *arg, char *room, size_t size)
 	struct probe *p = arg;
 	size_t n;
 
-	while (p->program_done == p->program.len && p->next <= p->set->n && !p->failed) {
+	while (p->program_done == p->program.len && p->next <= p->set->n && !p->answer.failed) {
 		p->program_done = 0;
 		if (make_program(p) != 0) {
-			p->failed = true;
+			p->answer.failed = true;
 			(void)err_nomem(p->err);
 			buf_clear(&p->program);
 		}
@@ -150,7 +148,7 @@ static size_t input(void *arg, char *room, size_t size)
 
 static int nonsense(struct probe *p)
 {
-	return err_set(p->err, ERR_LOST, "the host's answer makes no sense");
+	return answer_nonsense(p->err);
 }
 
 static bool wanted(const char *want, const char *name, size_t len, unsigned long number)
@@ -318,8 +316,11 @@ static int take_listed(struct probe *p, const char *line)
 }
 
 /* One answer without its end. */
-static int take_line(struct probe *p, char *line, size_t len)
+static int take_line(void *arg, char *line, size_t len, struct dt_err *err)
 {
+	struct probe *p = arg;
+
+	(void)err;
 	if (strcmp(line, "E") == 0) {
 		p->whole = true;
 		return 0;
@@ -339,48 +340,21 @@ static int take_line(struct probe *p, char *line, size_t len)
 	return take_sum(p, line, len);
 }
 
-/* Answers with a path end in "//" and a newline, others in a newline. */
-static char *line_end(struct probe *p, size_t *skip)
+static bool has_path(void *arg, char first)
 {
-	char *data = p->line.data;
-	bool path = (p->listing && *data != 'E') || *data == 'P' || *data == 'B';
+	const struct probe *p = arg;
 
-	*skip = path ? 3 : 1;
-	return path ? memmem(data, p->line.len, "//\n", 3) : memchr(data, '\n', p->line.len);
+	return (p->listing && first != 'E') || first == 'P' || first == 'B';
 }
 
-static int take_answers(struct probe *p)
-{
-	size_t skip;
-	char *end;
-
-	while (p->line.len && (end = line_end(p, &skip)) != NULL) {
-		*end = '\0';
-		if (take_line(p, p->line.data, (size_t)(end - p->line.data)) != 0)
-			return -1;
-		buf_consume(&p->line, (size_t)(end - p->line.data) + skip);
-	}
-	return p->line.len < ANSWER_MAX ? 0 : nonsense(p);
-}
+/* ---- both ---- */
 
 static void output(void *arg, int stream, const char *data, size_t len)
 {
 	struct probe *p = arg;
 
-	if (stream == DT_STDERR) {
-		(void)buf_add(&p->said, data, len < p->said.max - p->said.len ? len : p->said.max - p->said.len);
-		return;
-	}
-	while (len && !p->failed) {
-		size_t n = len < ANSWER_MAX ? len : ANSWER_MAX;
-
-		p->failed = buf_add(&p->line, data, n) != 0 ? err_nomem(p->err) != 0 : take_answers(p) != 0;
-		data += n;
-		len -= n;
-	}
+	answer_add(&p->answer, stream, data, len);
 }
-
-/* ---- both ---- */
 
 static int by_text(const void *a, const void *b)
 {
@@ -468,14 +442,16 @@ int probe_run(struct probe *p, struct dt_err *err)
 {
 	const struct dt_services *dt = p->host->dt;
 	const char *argv[] = { "/bin/sh", "-c", script, "dt-probe", p->folder, p->clean ? "clean" : "" };
-	struct dt_exec e = { .input = input, .output = output, .arg = p, .flags = p->host->flags };
+	struct dt_exec e = {
+		.input = input, .output = output, .arg = p, .flags = p->host->flags, .enough = &p->answer.failed,
+	};
 	struct dt_exit end;
 	int r;
 
 	p->err = err;
 	buf_init(&p->program, PROGRAM_MAX);
-	buf_init(&p->line, (size_t)4 * ANSWER_MAX);
-	buf_init(&p->said, 1000);
+	p->answer = (struct answer){ .has_path = has_path, .line = take_line, .arg = p };
+	answer_init(&p->answer, err);
 	p->v = calloc(p->set->n + 1, sizeof(*p->v));
 	if (!p->v) {
 		(void)err_nomem(err);
@@ -485,19 +461,18 @@ int probe_run(struct probe *p, struct dt_err *err)
 	if (!e.command)
 		return DT_FAIL;
 	r = dt->exec(p->host->task, &e, &end);
-	if (r != DT_OK || p->failed)
+	if (r != DT_OK || p->answer.failed)
 		return r != DT_OK ? r : DT_FAIL;
 	if (p->base == BASE_FOLDER ? !p->whole : p->base == BASE_UNKNOWN)
 		return dt->fail(p->host->task, end.status > 0 ? end.status : 1, "%s",
-				*p->said.data ? p->said.data : "the host could not say what it has");
+				*p->answer.said.data ? p->answer.said.data : "the host could not say what it has");
 	return spare_kept(p) == 0 ? DT_OK : DT_FAIL;
 }
 
 void probe_release(struct probe *p)
 {
 	buf_release(&p->program);
-	buf_release(&p->line);
-	buf_release(&p->said);
+	answer_release(&p->answer);
 	strs_release(&p->extra);
 	strs_release(&p->kept);
 	free(p->spared);

@@ -7,6 +7,7 @@
 #define DT_FILES_PROBE_H
 
 #include "dt/base/util.h"
+#include "dt/files/answer.h"
 #include "dt/files/files.h"
 #include "dt/files/fileset.h"
 
@@ -55,10 +56,10 @@ struct probe {
 	struct strs kept;	/* excluded, and there */
 	size_t listed;		/* bytes of names */
 	bool *spared;		/* of extra: it holds what is kept */
-	struct buf line, said, program;
+	struct answer answer;
+	struct buf program;
 	size_t program_done;
 	struct dt_err *err;
-	bool failed;
 };
 
 /*

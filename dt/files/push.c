@@ -48,32 +48,6 @@ static void list(const struct push *p, const struct files_host *h, const struct 
 	buf_release(&path);
 }
 
-static void tell(const struct push *p, const struct files_host *h, const struct dt_files_done *c)
-{
-	const struct {
-		size_t n;
-		const char *word;
-	} parts[] = {
-		{ c->created, "created" }, { c->changed, "changed" }, { c->deleted, "deleted" },
-		{ c->unchanged, "unchanged" },
-	};
-	bool differs = c->created || c->changed || c->deleted;
-	const char *before = p->check && differs ? "would be " : "";
-
-	if (!differs) {
-		h->dt->message(h->task, "unchanged");
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (parts[i].n) {
-			if (p->set->n == 1 && !c->deleted)
-				h->dt->message(h->task, "%s%s", before, parts[i].word);
-			else
-				h->dt->message(h->task, "%s%zu %s", before, parts[i].n, parts[i].word);
-			before = ", ";
-		}
-}
-
 /* ---- the transfer ---- */
 
 struct transfer {
@@ -159,7 +133,7 @@ static int probed(const struct push *p, const struct files_host *h, const struct
 		return err.code == ERR_FAIL ? h->dt->fail(h->task, 1, "%s", err.msg) : h->failed(h->arg, &err);
 	r = p->check ? DT_OK : transfers(p, h, probe, s);
 	if (r == DT_OK) {
-		tell(p, h, send_counts(s));
+		files_tell(h, send_counts(s), p->check, p->set->n == 1 && !send_counts(s)->deleted);
 		if (p->check)
 			list(p, h, probe, s);
 		if (count)

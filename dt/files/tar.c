@@ -110,7 +110,7 @@ struct tar_reader {
 	char name[TAR_NAME_MAX], link[TAR_NAME_MAX];	/* from 'L', 'K', 'x': of the next entry; "" none */
 	uint64_t size;		/* from 'x' */
 	int64_t mtime;
-	bool has_size, has_mtime, ended;
+	bool has_size, has_mtime;
 };
 
 struct tar_reader *tar_reader_new(const struct tar_events *events, void *arg)
@@ -130,11 +130,6 @@ void tar_reader_free(struct tar_reader *r)
 	if (r)
 		buf_release(&r->text);
 	free(r);
-}
-
-bool tar_reader_ended(const struct tar_reader *r)
-{
-	return r->ended;
 }
 
 static int malformed(struct dt_err *err, const char *what)
@@ -330,10 +325,9 @@ static int take_header(struct tar_reader *r, struct dt_err *err)
 	uint64_t size, sum;
 	char type = r->block[TYPE_AT];
 
-	if (memcmp(r->block, zeros, sizeof(zeros)) == 0) {
-		r->ended = true;
+	/* an end; but another archive may follow */
+	if (memcmp(r->block, zeros, sizeof(zeros)) == 0)
 		return 0;
-	}
 	if (get_number(r->block, f_sum, &sum) != 0 || sum != checksum(r->block))
 		return malformed(err, "a wrong checksum");
 	if (get_number(r->block, f_size, &size) != 0 || size > INT64_MAX)
@@ -361,7 +355,7 @@ static int take_content(struct tar_reader *r, const char *data, size_t len, stru
 
 int tar_reader_add(struct tar_reader *r, const char *data, size_t len, struct dt_err *err)
 {
-	while (len && !r->ended) {
+	while (len) {
 		size_t n = len;
 
 		if (r->left) {

@@ -52,9 +52,10 @@ struct tar_reader;
 
 struct tar_reader *tar_reader_new(const struct tar_events *events, void *arg);	/* NULL: no memory */
 void tar_reader_free(struct tar_reader *r);
-/* Bytes of an archive as they come.  0, or -1: ERR_FAIL "malformed archive: ...", or what an event said. */
+/*
+ * Bytes of archives as they come, one behind the other: an end is passed over. 
+ * 0, or -1: ERR_FAIL "malformed archive: ...", or what an event said.
+ */
 int tar_reader_add(struct tar_reader *r, const char *data, size_t len, struct dt_err *err);
-/* Its end has come: all that follows is padding. */
-bool tar_reader_ended(const struct tar_reader *r);
 
 #endif

@@ -217,8 +217,11 @@ static const struct dt_module *load_script(struct loaded *m, struct dt_err *err)
 static int check_module(const struct loaded *m, struct dt_err *err)
 {
 	const struct dt_module *mod = m->pub.mod;
+	const char *file = strrchr(m->pub.path, '/') + 1;
+	size_t len = strlen(file) - (str_ends(file, ".so") ? 3 : 0);
 
-	if (!mod->name || strcmp(mod->name, m->name) != 0)
+	/* a symbolic link is another name for it */
+	if (!mod->name || (strcmp(mod->name, m->name) != 0 && (strlen(mod->name) != len || strncmp(mod->name, file, len) != 0)))
 		return err_set(err, ERR_MODULE, "calls itself \"%s\"", mod->name ? mod->name : "");
 	if (param_check_module(mod, err) != 0)
 		return -1;

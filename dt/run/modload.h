@@ -54,7 +54,8 @@ int modload_add_dir(struct modload *l, const char *dir, struct dt_err *err);
 void modload_free(struct modload *l);
 
 /*
- * Loads a module by name ([a-z0-9][a-z0-9_-]*).  The first folder that has
+ * Loads a module by name ([a-z0-9][a-z0-9_-]*), or by another name that is a
+ * symbolic link to its file.  The first folder that has
  * NAME.so or NAME wins; both in one folder is an error ("two of one name").
  * NULL: ERR_MODULE "module NAME: PATH: reason" (not found with the nearest
  * name, wrong ABI with both numbers, no symbol, its name is another, bad

@@ -312,7 +312,9 @@ const struct dt_services services = {
 	.quote = service_quote,
 	.format = service_format,
 	.push_files = service_push_files,
+	.pull_files = service_pull_files,
 	.push = service_push,
+	.pull = service_pull,
 };
 
 /* ---- the call ---- */

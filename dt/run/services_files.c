@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dt/base/util.h"
 #include "dt/files/placeholder.h"
+#include "dt/files/pull.h"
 #include "dt/files/push.h"
 #include "dt/run/services_impl.h"
 
@@ -23,6 +25,7 @@ struct dt_fileset {
 	struct fileset **sets;		/* one, or one a host where the sources have placeholders */
 	size_t set_count;
 	bool pack;
+	mode_t umask;			/* pull */
 	int known;			/* an eventfd: readable from when all sums are known; -1: nothing is read */
 	bool hashing;
 	_Atomic bool stop;
@@ -49,6 +52,23 @@ static void hash_all(void *arg)
 	(void)!write(f->known, &one, sizeof(one));
 }
 
+/* Sources for one host, filled in; *out must be empty. */
+static int sources_of(const struct dt_fileset *f, const struct dt_host *h, struct strs *out, struct dt_err *err)
+{
+	struct buf b;
+	int r = 0;
+
+	buf_init(&b, 65536);
+	for (const char *const *s = f->what.sources; r == 0 && *s; s++) {
+		buf_clear(&b);
+		r = placeholder_fill(*s, h, &b, err);
+		if (r == 0 && strs_add(out, b.data) != 0)
+			r = err_nomem(err);
+	}
+	buf_release(&b);
+	return r;
+}
+
 static struct fileset *look(struct dt_fileset *f, const struct dt_host *h, struct dt_err *err)
 {
 	const struct fileset_options o = {
@@ -57,19 +77,14 @@ static struct fileset *look(struct dt_fileset *f, const struct dt_host *h, struc
 	};
 	struct fileset *set = NULL;
 	struct strs sources = { 0 };
-	struct buf b;
 	int r = 0;
 
-	buf_init(&b, 65536);
-	for (const char *const *s = f->what.sources; r == 0 && *s; s++) {
-		buf_clear(&b);
-		r = h ? placeholder_fill(*s, h, &b, err) : buf_adds(&b, *s);
-		if (r == 0 && strs_add(&sources, b.data) != 0)
-			r = err_nomem(err);
-	}
+	for (const char *const *s = f->what.sources; !h && r == 0 && *s; s++)
+		r = strs_add(&sources, *s) == 0 ? 0 : err_nomem(err);
+	if (h)
+		r = sources_of(f, h, &sources, err);
 	if (r == 0)
 		set = fileset_new((const char *const *)sources.v, sources.n, &o, err);
-	buf_release(&b);
 	strs_release(&sources);
 	return set;
 }
@@ -195,11 +210,9 @@ void filesets_free(struct dt_fileset *f)
 	}
 }
 
-struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *what)
+static struct dt_fileset *new_files(struct dt_call *c, const struct dt_files *what)
 {
 	struct dt_fileset *f = calloc(1, sizeof(*f));
-	struct dt_err err = DT_ERR_INIT;
-	size_t n = 0;
 
 	if (!f) {
 		services.refuse(c, "out of memory");
@@ -209,6 +222,18 @@ struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *
 	c->filesets = f;
 	f->call = c;
 	f->what = *what;
+	f->known = -1;
+	return f;
+}
+
+struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *what)
+{
+	struct dt_fileset *f = new_files(c, what);
+	struct dt_err err = DT_ERR_INIT;
+	size_t n = 0;
+
+	if (!f)
+		return NULL;
 	f->known = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	while (what->sources[n])
 		n++;
@@ -221,6 +246,64 @@ struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *
 			hash_all(f);
 		return f;
 	}
+	services.refuse(c, "%s", err.msg);
+	return NULL;
+}
+
+/* What a host's files go to here: DEST/HOST, or DEST where that names the host itself. */
+static int folder_of(const struct dt_fileset *f, const struct dt_host *h, struct buf *out, struct dt_err *err)
+{
+	bool own = placeholder_in(f->what.dest);
+
+	buf_clear(out);
+	if (placeholder_fill(f->what.dest, h, out, err) != 0)
+		return -1;
+	while (out->len > 1 && out->data[out->len - 1] == '/')
+		out->data[--out->len] = '\0';
+	if (own)
+		return 0;
+	return buf_addc(out, '/') != 0 ? err_nomem(err) : placeholder_fill("{host}", h, out, err);
+}
+
+static int check_pull(struct dt_fileset *f, const struct dt_host *h, struct buf *b, struct dt_err *err)
+{
+	struct strs sources = { 0 };
+	char room[300], other[300];
+	int r = sources_of(f, h, &sources, err);
+
+	for (size_t i = 0; r == 0 && i < sources.n; i++) {
+		const char *source = sources.v[i], *name = pull_name(source, room, sizeof(room));
+
+		if (!*source || (!name && !str_ends(source, "/")))
+			r = err_set(err, ERR_MODULE, "%s: it has no name of its own; write it with a / at its end",
+				    *source ? source : "''");
+		for (size_t k = 0; r == 0 && name && k < i; k++)
+			if (str_eq(pull_name(sources.v[k], other, sizeof(other)), name))
+				r = err_set(err, ERR_MODULE, "%s: two sources have this name", name);
+	}
+	strs_release(&sources);
+	return r == 0 ? folder_of(f, h, b, err) : -1;
+}
+
+struct dt_fileset *service_pull_files(struct dt_call *c, const struct dt_files *what)
+{
+	struct dt_fileset *f = new_files(c, what);
+	struct dt_err err = DT_ERR_INIT;
+	struct buf b;
+	int r = 0;
+
+	if (!f)
+		return NULL;
+	f->umask = umask(022);
+	(void)umask(f->umask);
+	buf_init(&b, 16384);
+	if (!*what->dest)
+		r = err_set(&err, ERR_MODULE, "the target is an empty name");
+	for (size_t i = 0; r == 0 && i < c->hosts->n; i++)
+		r = check_pull(f, &c->hosts->v[i]->pub, &b, &err);
+	buf_release(&b);
+	if (r == 0)
+		return f;
 	services.refuse(c, "%s", err.msg);
 	return NULL;
 }
@@ -273,13 +356,20 @@ static int failed(void *arg, const struct dt_err *err)
 	return task_error(x->task, err);
 }
 
+static struct files_host host_of(struct host_files *x)
+{
+	const struct files_host h = {
+		.dt = &services, .task = x->task, .flags = x->files->what.flags & DT_FILES_SUDO ? DT_EXEC_SUDO : 0,
+		.wait_sums = wait_sums, .expect = expect, .moved = moved, .failed = failed, .arg = x,
+	};
+
+	return h;
+}
+
 int service_push(struct dt_task *t, const struct dt_fileset *set, struct dt_files_done *done)
 {
 	struct host_files x = { .task = t, .files = (struct dt_fileset *)(uintptr_t)set };
-	const struct files_host h = {
-		.dt = &services, .task = t, .flags = set->what.flags & DT_FILES_SUDO ? DT_EXEC_SUDO : 0,
-		.wait_sums = wait_sums, .expect = expect, .moved = moved, .failed = failed, .arg = &x,
-	};
+	const struct files_host h = host_of(&x);
 	const unsigned flags = set->what.flags;
 	struct dt_err err = DT_ERR_INIT;
 	struct push p = {
@@ -301,5 +391,36 @@ int service_push(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 		r = task_error(t, &err);
 	}
 	dest_release(&d);
+	return r;
+}
+
+int service_pull(struct dt_task *t, const struct dt_fileset *set, struct dt_files_done *done)
+{
+	struct host_files x = { .task = t, .files = (struct dt_fileset *)(uintptr_t)set };
+	const struct files_host h = host_of(&x);
+	const struct dt_host *host = &t->call->hosts->v[t->index]->pub;
+	const unsigned flags = set->what.flags;
+	struct dt_err err = DT_ERR_INIT;
+	struct strs sources = { 0 };
+	struct buf folder;
+	int r;
+
+	if (t->bad)
+		return DT_FAIL;
+	buf_init(&folder, 16384);
+	if (sources_of(set, host, &sources, &err) == 0 && folder_of(set, host, &folder, &err) == 0) {
+		const struct pull p = {
+			.sources = (const char *const *)sources.v, .folder = folder.data, .exclude = set->what.exclude,
+			.max_size = (uint64_t)set->what.max_size, .umask = set->umask,
+			.recursive = flags & DT_FILES_RECURSIVE, .check = flags & DT_FILES_CHECK,
+			.preserve = flags & DT_FILES_PRESERVE, .pack = !(flags & DT_FILES_PLAIN),
+		};
+
+		r = pull_run(&p, &h, done);
+	} else {
+		r = task_error(t, &err);
+	}
+	buf_release(&folder);
+	strs_release(&sources);
 	return r;
 }

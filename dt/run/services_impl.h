@@ -57,6 +57,8 @@ int task_error(struct dt_task *t, const struct dt_err *err);
 /* services_files.c */
 struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *what);
 int service_push(struct dt_task *t, const struct dt_fileset *f, struct dt_files_done *done);
+struct dt_fileset *service_pull_files(struct dt_call *c, const struct dt_files *what);
+int service_pull(struct dt_task *t, const struct dt_fileset *f, struct dt_files_done *done);
 void filesets_free(struct dt_fileset *f);	/* and those behind it */
 /* services_script.c: the run of a script module. */
 int script_run(struct dt_task *t);

@@ -241,6 +241,7 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 		.command = e->command, .in = e->in, .in_len = e->in_len, .output = on_output, .arg = t,
 		.wrap = !(e->flags & DT_EXEC_RAW) && t->target->shell, .deadline = t->env->deadline,
 		.timeout_ms = t->env->command_timeout_ms, .input = e->input ? on_input : NULL,
+		.enough = e->enough,
 	};
 	struct session_exit got;
 	struct dt_err err = DT_ERR_INIT;
@@ -268,6 +269,8 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 	r = run_command(t, e, &req, &got, &err);
 	t->exec = NULL;
 	buf_release(&sudo.command);
+	if (r != 0 && err.code == ERR_KILLED && e->enough && *e->enough)
+		return DT_FAIL;
 	if (r != 0)
 		return task_error(t, &err);
 	return ended(t, &got, end);

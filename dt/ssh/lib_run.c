@@ -113,6 +113,8 @@ static int pump(struct run_call *c)
 
 		if (e < 0)
 			return -1;
+		if (c->req->enough && *c->req->enough)
+			return err_set(c->err, ERR_KILLED, "not wanted any more");
 		if (!o && !e && libssh2_channel_eof(c->channel))
 			return 0;
 		if ((w || o || e || l->wire.received != received) && !(deadline && now_ms() >= deadline)) {

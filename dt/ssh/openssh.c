@@ -203,18 +203,23 @@ static int pump(struct call *c)
 {
 	int64_t connect = c->s->t->connect_timeout_ms ? now_ms() + c->s->t->connect_timeout_ms : 0;
 	struct child *p = &c->p->child;
+	bool ended = false, idle = true;
 
 	/* what a ProxyCommand left may hold the pipes open: the end of ssh is what counts */
 	while (p->out >= 0 || p->err >= 0) {
-		bool wants = p->in >= 0 && c->begun && feed_wants(&c->feed), ended = child_ended(p);
+		bool wants = p->in >= 0 && c->begun && feed_wants(&c->feed);
 		struct pollfd fds[] = {
 			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
 			{ c->p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
 		};
 		int64_t deadline = deadline_now(c, connect);
 		int64_t wake = now_ms() + (ended ? 20 : 200);
-		int n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline_min(wake, deadline)));
+		int n;
 
+		if (idle)
+			ended = child_ended(p);
+		n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline_min(wake, deadline)));
+		idle = n == 0;
 		if (n < 0 && errno != EINTR)
 			return err_sys(c->err, ERR_LOCAL, errno, "poll");
 		if (n > 0 && fds[0].revents)
@@ -235,6 +240,8 @@ static int pump(struct call *c)
 			write_some(c);
 		if (c->failed)
 			return -1;
+		if (c->req->enough && *c->req->enough)
+			return err_set(c->err, ERR_KILLED, "not wanted any more");
 	}
 	/* it has closed its streams: it is about to end */
 	for (int64_t step = 1; !child_ended(p); step = step < 20 ? step * 2 : 20) {

@@ -63,6 +63,7 @@ struct session_exec {
 	int64_t timeout_ms;	/* from when the command begins; 0: none */
 	void (*output)(void *arg, int stream, const char *data, size_t len);
 	void *arg;
+	const bool *enough;	/* true: it is to be ended (ERR_KILLED); or NULL */
 	/*
 	 * A password prompt to answer: where the text prompt appears on
 	 * stderr, it is taken out and the answer and a newline are sent.  A

@@ -1,0 +1,55 @@
+/*
+ * listing - what a host has below some sources; list.sh is its other half.
+ *
+ * Nothing here is trusted: names are checked before anyone uses them.
+ */
+#ifndef DT_FILES_LISTING_H
+#define DT_FILES_LISTING_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dt/base/sha256.h"
+#include "dt/base/util.h"
+#include "dt/files/answer.h"
+#include "dt/files/pull.h"
+
+struct listed {
+	char *path;		/* there, below its source: "sub/name" */
+	uint32_t source;
+	mode_t mode;
+	bool has_sum;
+	bool wanted;		/* for who fetches: it differs */
+	uint64_t size;
+	int64_t mtime;
+	unsigned char sum[SHA256_SIZE];
+};
+
+struct listing {
+	struct listed *v;	/* in the order of sources, and of paths in them */
+	size_t n;
+	struct strs faults;	/* "PATH: reason": sources that cannot be had, in words */
+	bool partial;		/* some things could not be looked at; said has the host's words */
+	bool has_zstd, packs;	/* it can compress, and that pays */
+	char *kinds;		/* of each source: 't'ree, 'f'ile, '-' */
+	struct buf said;
+
+	/* its own */
+	const struct pull *p;
+	size_t cap, current, bytes, sorted;
+	bool whole, summing;
+};
+
+/* DT_OK; or DT_FAIL: with *err, or with ERR_NONE where the host's outcome is recorded. */
+int listing_run(struct listing *l, const struct pull *p, const struct files_host *h, struct dt_err *err);
+void listing_release(struct listing *l);
+/* The index of a path of a source, or n. */
+size_t listing_find(const struct listing *l, uint32_t source, const char *path);
+
+/*
+ * Adds the path here of a listed thing: its source's name, and its path with
+ * control bytes as \xHH.  0, or -1: no memory.
+ */
+int listing_here(const struct listing *l, const struct listed *f, struct buf *out);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * pull - files of one host into a folder here: what is there, and then what differs.
+ */
+#ifndef DT_FILES_PULL_H
+#define DT_FILES_PULL_H
+
+#include <sys/types.h>
+
+#include "dt/files/files.h"
+
+struct pull {
+	const char *const *sources;	/* there, NULL-terminated; a / at the end of a folder: what is in it */
+	const char *folder;		/* here: of this host alone, or shared where the user said so */
+	const char *const *exclude;
+	uint64_t max_size;		/* bytes that may come; 0: no limit */
+	mode_t umask;
+	bool recursive, check, preserve, pack;
+};
+
+/* The name of a source here; NULL: what is in it goes into the folder itself. */
+const char *pull_name(const char *source, char *room, size_t size);
+
+/* As a module's run: DT_OK, or what a service said, and the host's result has a message. */
+int pull_run(const struct pull *p, const struct files_host *h, struct dt_files_done *done);
+
+#endif
