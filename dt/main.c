@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ struct action {
 	struct sink *sink;
 	struct tally tally;
 	struct progress *progress;
+	struct transfer_bytes bytes;
 };
 
 /* ---- what the engine tells ---- */
@@ -95,6 +97,7 @@ static void on_tick(void *arg, bool asked)
 {
 	struct action *x = arg;
 
+	progress_bytes(x->progress, atomic_load(&x->bytes.moved), atomic_load(&x->bytes.expected));
 	if (asked)
 		progress_once(x->progress, now_ms());
 	else
@@ -199,7 +202,7 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 		.env = {
 			.ssh = &x->app->env, .plan = x->app->plan, .max_output = (size_t)o->max_output,
 			.command_timeout_ms = o->command_timeout_ms,
-			.sudo = x->app->sudo, .stream = o->stream, .interactive = o->interactive,
+			.sudo = x->app->sudo, .stream = o->stream, .interactive = o->interactive, .bytes = &x->bytes,
 		},
 	};
 	int r = -1;

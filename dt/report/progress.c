@@ -37,8 +37,14 @@ struct progress {
 	struct {
 		int64_t at;
 		size_t done;
+		uint64_t moved;
 	} samples[SAMPLES];
 	size_t sampled;
+	uint64_t moved, expected;	/* bytes of files */
+};
+
+struct rates {
+	double hosts, bytes;	/* a second */
 };
 
 struct progress *progress_new(enum progress_mode mode, int fd, bool live, size_t hosts, size_t at_a_time, int64_t now)
@@ -106,18 +112,39 @@ static size_t running(const struct progress *p)
 	return p->n < p->at_a_time ? p->n : p->at_a_time;
 }
 
-/* Hosts a second, over the last samples. */
-static double rate(struct progress *p, int64_t now)
+/* Over the last samples. */
+static struct rates rate(struct progress *p, int64_t now)
 {
 	size_t oldest = p->sampled < SAMPLES ? 0 : p->sampled % SAMPLES;
 	int64_t since = p->sampled ? p->samples[oldest].at : p->began;
-	size_t done = p->sampled ? p->samples[oldest].done : 0;
-	double per_second = now > since ? (double)(p->done - done) * 1000 / (double)(now - since) : 0;
+	struct rates r = { 0, 0 };
 
+	if (now > since) {
+		r.hosts = (double)(p->done - (p->sampled ? p->samples[oldest].done : 0)) * 1000 / (double)(now - since);
+		r.bytes = (double)(p->moved - (p->sampled ? p->samples[oldest].moved : 0)) * 1000 / (double)(now - since);
+	}
 	p->samples[p->sampled % SAMPLES].at = now;
 	p->samples[p->sampled % SAMPLES].done = p->done;
+	p->samples[p->sampled % SAMPLES].moved = p->moved;
 	p->sampled++;
-	return per_second;
+	return r;
+}
+
+void progress_bytes(struct progress *p, uint64_t moved, uint64_t expected)
+{
+	p->moved = moved;
+	p->expected = expected;
+}
+
+/* "312 B", "4.0 KiB", "1.2 GiB". */
+static int add_size(struct buf *b, double bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t unit = 0;
+
+	for (; bytes >= 1024 && unit + 1 < ARRAY_LEN(units); unit++)
+		bytes /= 1024;
+	return buf_addf(b, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
 }
 
 /* "4.1s", "12s", "2m29s", "3h05m". */
@@ -135,7 +162,8 @@ static int add_time(struct buf *b, double seconds)
 
 static int add_words(struct progress *p, struct buf *b, int64_t now)
 {
-	double per_second = rate(p, now);
+	struct rates rates = rate(p, now);
+	double per_second = rates.hosts;
 	size_t failed = p->done - p->okay;
 	int r = buf_addf(b, "%zu of %zu done, %zu okay, %zu failed, %zu running", p->done, p->hosts, p->okay, failed,
 			 running(p));
@@ -143,6 +171,12 @@ static int add_words(struct progress *p, struct buf *b, int64_t now)
 	if (per_second > 0) {
 		r |= buf_addf(b, per_second < 10 ? ", %.1f/s, " : ", %.0f/s, ", per_second);
 		r |= add_time(b, (double)(p->hosts - p->done) / per_second) | buf_adds(b, " left");
+	}
+	/* headers make it a little more than was known to come */
+	if (p->expected) {
+		r |= buf_adds(b, "; ") | add_size(b, (double)(p->moved < p->expected ? p->moved : p->expected)) |
+		     buf_adds(b, " of ") | add_size(b, (double)p->expected);
+		r |= buf_adds(b, ", ") | add_size(b, rates.bytes) | buf_adds(b, "/s");
 	}
 	for (size_t i = 0; i < SLOWEST && i < running(p); i++) {
 		r |= buf_adds(b, i ? ", " : "; longest: ") | escape(b, p->runners[i].name, strlen(p->runners[i].name));
@@ -153,11 +187,14 @@ static int add_words(struct progress *p, struct buf *b, int64_t now)
 
 static int add_json(struct progress *p, struct buf *b, int64_t now)
 {
-	double per_second = rate(p, now);
+	double per_second = rate(p, now).hosts;
 	int r = buf_addf(b, "{\"event\":\"progress\",\"hosts\":%zu,\"done\":%zu,\"ok\":%zu,\"failed\":%zu,\"running\":%zu,"
 			    "\"rate\":%.1f,\"seconds\":", p->hosts, p->done, p->okay, p->done - p->okay, running(p), per_second);
 
-	r |= json_seconds(b, now - p->began) | buf_adds(b, ",\"longest\":[");
+	r |= json_seconds(b, now - p->began);
+	if (p->expected)
+		r |= buf_addf(b, ",\"bytes\":%" PRIu64 ",\"bytes_expected\":%" PRIu64, p->moved, p->expected);
+	r |= buf_adds(b, ",\"longest\":[");
 	for (size_t i = 0; i < SLOWEST && i < running(p); i++) {
 		r |= buf_adds(b, i ? ",{\"host\":" : "{\"host\":") |
 		     json_text(b, p->runners[i].name);

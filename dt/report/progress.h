@@ -33,6 +33,9 @@ void progress_begin(struct progress *p, size_t index, const char *name, int64_t 
 /* Also of hosts that never began. */
 void progress_end(struct progress *p, size_t index, bool ok, int64_t now);
 
+/* Bytes of files: so many moved, of so many known to come (0: none). */
+void progress_bytes(struct progress *p, uint64_t moved, uint64_t expected);
+
 void progress_show(struct progress *p, int64_t now);
 void progress_hide(struct progress *p);
 /* The line once, with a newline, in any mode (SIGUSR1); the object where they are JSON. */

@@ -38,6 +38,11 @@ int call_finish(struct dt_call *c, struct dt_err *err);
 /* After call_finish of an inventory verb: moves the outcome of host i into r. */
 void call_result(struct dt_call *c, size_t i, struct result *r);
 
+/* Content of files on all hosts, counted by all workers. */
+struct transfer_bytes {
+	_Atomic uint64_t expected, moved;
+};
+
 /* What all tasks of a run share; constant, read by all workers. */
 struct task_env {
 	const struct ssh_env *ssh;
@@ -51,7 +56,7 @@ struct task_env {
 	bool interactive;		/* -i: each command with our terminal; one host at a time */
 	void (*emit)(void *arg, size_t index, int stream, const char *data, size_t len);
 	void (*note)(void *arg, size_t index, int level, const char *text);
-	void (*bytes)(void *arg, uint64_t more, uint64_t done);	/* of files: to come, and through; or NULL */
+	struct transfer_bytes *bytes;	/* of files; or NULL */
 	void *arg;
 };
 

@@ -327,7 +327,7 @@ static void expect(void *arg, uint64_t bytes)
 	const struct host_files *x = arg;
 
 	if (x->task->env->bytes)
-		x->task->env->bytes(x->task->env->arg, bytes, 0);
+		atomic_fetch_add(&x->task->env->bytes->expected, bytes);
 }
 
 /* A share of the line: when what went before is through. */
@@ -337,7 +337,7 @@ static void moved(void *arg, size_t bytes)
 	int64_t now, at, next;
 
 	if (x->task->env->bytes)
-		x->task->env->bytes(x->task->env->arg, 0, bytes);
+		atomic_fetch_add(&x->task->env->bytes->moved, bytes);
 	if (!x->files->what.rate)
 		return;
 	now = now_ms() * 1000000;
