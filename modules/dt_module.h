@@ -128,6 +128,7 @@ struct dt_files {
 	const char *owner, *group;	/* names or numbers; NULL: as it is there */
 	const char *backup;		/* suffix of what is replaced; NULL: no backup */
 	const char *const *exclude;	/* glob patterns, NULL-terminated; or NULL */
+	const char *keep;		/* push: keeps what undo needs under this name there; NULL: nothing */
 	long long mode;			/* of files; -1: as their sources have it */
 	long long rate;			/* bytes a second of all hosts together; 0: no limit */
 	long long max_size;		/* pull: bytes that one host may send; 0: no limit */
@@ -141,7 +142,8 @@ enum {
 	DT_FILES_QUICK = 16,	/* the same size and time are enough */
 	DT_FILES_SUDO = 32,	/* as root, through sudo(8) */
 	DT_FILES_PLAIN = 64,	/* do not compress */
-	DT_FILES_PRESERVE = 128	/* pull: modes and times */
+	DT_FILES_PRESERVE = 128, /* pull: modes and times */
+	DT_FILES_QUIET = 256	/* no message; for who tells it otherwise */
 };
 struct dt_fileset;	/* files, prepared for a call's hosts */
 
@@ -236,6 +238,16 @@ struct dt_services {
 	 */
 	int (*push)(struct dt_task *, const struct dt_fileset *, struct dt_files_done *done);
 	int (*pull)(struct dt_task *, const struct dt_fileset *, struct dt_files_done *done);
+	/* run: undoes the last push that was kept under a name; sudo as that had it. */
+	int (*undo)(struct dt_task *, const char *keep, bool sudo);
+	/*
+	 * prepare: reads an INI file.  each gets every "key = value" of it in
+	 * order (values that go on in further lines joined by spaces), and at the
+	 * start of a section key and value NULL; it returns NULL, or static text
+	 * that says what is wrong: then refuse() is called with file and line.
+	 */
+	int (*read_ini)(struct dt_call *, const char *path,
+			const char *(*each)(void *arg, const char *section, const char *key, const char *value), void *arg);
 };
 
 /*

@@ -231,6 +231,7 @@ static int take_file(struct probe *p, char *line)
 		return nonsense(p);
 	p->at = i + 1;
 	p->v[i].place = (uint8_t)where;
+	p->v[i].mode = (uint16_t)(n.mode & 07777);
 	judge(p, i, &n, user, group);
 	return 0;
 }

@@ -21,6 +21,7 @@ struct probe_file {
 	bool same;		/* content, or the text of a link */
 	bool attributes;	/* mode and owner are as wanted */
 	uint8_t place;		/* its owner, group and device, in places */
+	uint16_t mode;		/* permissions, 07777 */
 };
 
 struct probe_place {

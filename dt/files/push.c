@@ -79,7 +79,7 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	bool zstd = p->pack && probe->zstd;
 	char digits[17];
 	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", folder, digits, p->mkdir ? "mkdir" : "-",
-			       zstd ? "zstd" : "-" };
+			       zstd ? "zstd" : "-", p->keep ? p->keep : "-" };
 	struct dt_exit end;
 	int r;
 
@@ -102,6 +102,8 @@ static int transfers(const struct push *p, const struct files_host *h, const str
 	const char *folder;
 	int r = DT_OK;
 
+	if (p->keep && send_begin(s, 1, false))
+		return h->dt->fail(h->task, 1, "%s: more than one file system there, which no undo takes", p->folder);
 	h->expect(h->arg, send_counts(s)->bytes);
 	for (size_t k = 0; r == DT_OK && (folder = send_begin(s, k, p->pack && probe->zstd)) != NULL; k++)
 		r = transfer(p, h, probe, s, folder);
@@ -128,13 +130,14 @@ static int probed(const struct push *p, const struct files_host *h, const struct
 
 	if (probe->base != BASE_FOLDER && (probe->base != BASE_MISSING || !p->mkdir))
 		return refuse(p, h, probe);
-	s = send_new(probe, p->backup, &err);
+	s = send_new(probe, p->backup, p->keep != NULL, &err);
 	if (!s)
 		return err.code == ERR_FAIL ? h->dt->fail(h->task, 1, "%s", err.msg) : h->failed(h->arg, &err);
 	r = p->check ? DT_OK : transfers(p, h, probe, s);
 	if (r == DT_OK) {
-		files_tell(h, send_counts(s), p->check, p->set->n == 1 && !send_counts(s)->deleted);
-		if (p->check)
+		if (!p->quiet)
+			files_tell(h, send_counts(s), p->check, p->set->n == 1 && !send_counts(s)->deleted);
+		if (p->check && !p->quiet)
 			list(p, h, probe, s);
 		if (count)
 			*count = *send_counts(s);
@@ -157,5 +160,24 @@ int push_run(const struct push *p, const struct files_host *h, struct dt_files_d
 	else if (err.code != ERR_NONE)
 		r = h->failed(h->arg, &err);
 	probe_release(&probe);
+	return r;
+}
+
+int push_undo(const char *keep, const struct files_host *h)
+{
+	struct transfer t = { .send = NULL };
+	char digits[17];
+	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", "-", digits, "-", "undo", keep };
+	struct dt_exec e = { .output = output, .arg = &t, .flags = h->flags };
+	struct dt_exit end;
+	int r;
+
+	random_hex(digits, 8);
+	buf_init(&t.said, SAID_MAX);
+	e.command = h->dt->quote(h->task, argv, ARRAY_LEN(argv));
+	r = e.command ? h->dt->exec(h->task, &e, &end) : DT_FAIL;
+	if (r == DT_OK && end.status != 0)
+		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", t.said.data);
+	buf_release(&t.said);
 	return r;
 }

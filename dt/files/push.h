@@ -13,13 +13,20 @@ struct push {
 	const char *root;	/* what a named set is called in it */
 	const char *owner, *group;	/* NULL: whose the old file is, or the login's */
 	const char *backup;	/* suffix of what is replaced, or NULL */
+	const char *keep;	/* the name under which what an undo needs is kept there, or NULL */
 	const char *const *exclude;
 	bool check;		/* say what would change, and change nothing */
 	bool quick;		/* the same size and time are enough */
 	bool del;		/* delete what is in no source */
 	bool mkdir;
 	bool pack;		/* compress where the host can */
+	bool quiet;		/* no message */
 };
+
+/*
+ * Undoes the last push that was kept under this name.  DT_OK, or what a service said.
+ */
+int push_undo(const char *keep, const struct files_host *h);
 
 /*
  * As a module's run: DT_OK, or what a service said, and the host's result

@@ -1,38 +1,58 @@
 # Puts files in their places.  $1 the target folder, $2 random digits, $3
-# "mkdir" where that folder may be made, $4 zstd or "-".  stdin: a tar archive of
-# t/, the files, and do, which calls the functions below.  All is unpacked into
-# a folder of its own, and nothing that was there is touched until every sum
-# is right.  Folders are "" (the target folder) or begin with a slash, files
-# with "./", first below t, and once into was called, below that folder.
+# "mkdir" where that folder may be made, $4 zstd or "-", $5 a name under which
+# what is needed to undo it is kept, or "-".  stdin: a tar archive of t/, the
+# files, of do, which calls the functions below, and of undo, which will.  All is
+# unpacked into a folder of its own, and nothing that was there is touched until
+# every sum is right.  With $4 "undo", the last that was kept is undone.
+# Folders are "" (the target folder) or begin with a slash, files with "./",
+# first below t, and once into was called, below that folder.
 #
 # This file is sent as one line: each statement ends with a semicolon, and
 # there are no single quotes.
 export LC_ALL=C; unset CDPATH;
-b=$1; top=$1; s=;
+b=$1; top=$1; u=$4; n=$5; s=; v=; begun=;
 die() { echo "$*" >&2; exit 1; };
 clean() {
-	trap - EXIT; cd /;
+	trap - EXIT;
+	if [ "$1" != all ] && [ "$begun" ] && [ "$v" ]; then
+		( rm -rf "$s/t" && cp -pPR "$v/t" "$s/t" && . "$v/undo" ) && echo "what was in place is undone" >&2;
+	fi;
+	cd /;
 	if [ "$s" ]; then rm -rf "$s"; fi;
+	if [ "$1" != all ] && [ "$v" ] && [ "$u" != undo ]; then rm -rf "$v"; fi;
 	while [ "$1" != all ] && [ "$b" ] && [ "$b" != "$top" ]; do rmdir "$b" 2>/dev/null; b=${b%/*}; done;
 };
 trap clean EXIT;
 trap "exit 1" HUP INT TERM PIPE;
+# What was kept under a name: one folder an undo, the last one the newest.
+if [ "$(id -u)" = 0 ]; then k=/var/lib/dt/undo/$n; else k=${XDG_STATE_HOME:-$HOME/.local/state}/dt/undo/$n; fi;
+if [ "$u" = undo ]; then
+	for i in "$k"/*/undo; do if [ -f "$i" ]; then v=${i%/*}; fi; done;
+	[ "$v" ] || die "$n: there is nothing to undo";
+	b=$(cat "$v/folder"; echo .); b=${b%.}; top=$b;
+fi;
 if [ "$3" = mkdir ]; then
 	while [ ! -d "${top:-/}" ]; do top=${top%/*}; done;
 	mkdir -p -- "$b" || exit 1;
 	top=$(cd -P -- "${top:-/}" && pwd -P) || exit 1;
 	top=${top%/};
 fi;
-cd -P -- "$b" || exit 1;
+cd -P -- "${b:-/}" || exit 1;
 b=${PWD%/};
 if [ "$3" != mkdir ]; then top=$b; fi;
 w=$b/.dt-$$-$2-$(uname -n);
 ( umask 077; mkdir -- "$w" ) || exit 1;
 s=$w;
 cd -P -- "$s" && [ "$PWD" = "$s" ] || die "$s: another one made it";
-if [ "$4" = zstd ]; then zstd -dcq | tar -xopf -; else tar -xopf -; fi || die "the files did not arrive";
-[ -f do ] || die "the files did not arrive whole";
+if [ "$u" = undo ]; then cp -pPR "$v/t" t;
+elif [ "$u" = zstd ]; then zstd -dcq | tar -xopf -; else tar -xopf -; fi || die "the files did not arrive";
+[ -f do ] || [ "$u" = undo ] || die "the files did not arrive whole";
 mkdir -p t && cd t || exit 1;
+if [ "$n" != - ] && [ "$u" != undo ]; then
+	( umask 077; mkdir -p "$k/$(date -u +%Y%m%dT%H%M%SZ)-$2/t" ) || exit 1;
+	for i in "$k"/*-"$2"; do v=$i; done;
+	cp ../undo "$v/new" && printf %s "$b" > "$v/folder" && echo "${SUDO_USER:-$(id -un)} ${SSH_CONNECTION%% *}" > "$v/by" || exit 1;
+fi;
 # Sums of files of plain names: $1 the sums, a line each.
 v() {
 	x=$1; shift;
@@ -54,8 +74,10 @@ F() { sync -f . 2>/dev/null || sync; };
 # Into a folder, and through no link.  $t is what has arrived for it.
 into() {
 	cd -P -- "$b$1/" && [ "${PWD%/}" = "$b$1" ] || die "$b$1: no longer the folder it was";
-	t=$s/t$1;
+	t=$s/t$1; o=$v/t$1;
 };
+# Keeps the old ones for an undo.
+B() { mkdir -p "$o" && cp -pPR "$@" "$o/" || die "$b: what is there could not be kept"; };
 # The old ones go on under another name: $1 the suffix.
 y() {
 	x=$1; shift;
@@ -65,7 +87,12 @@ y() {
 	done;
 };
 Y() { x=$1; shift; for i do mv -f "$i" "$i$x" || exit 1; done; };
+# From the first of these on, an end before the last is undone.
+begin() { sync "$v" 2>/dev/null || sync; mv "$v/new" "$v/undo" || exit 1; begun=1; };
 m() { mv -f -- "$@" . || die "stopped there; what came before is in place"; };
 r() { rm -rf "$@" || exit 1; };
+if [ "$u" = undo ]; then . "$v/undo"; rm -rf "$v"; clean all; exit 0; fi;
 . ../do;
 clean all;
+# Five undos are enough.
+if [ "$n" != - ]; then set -- "$k"/*/; while [ $# -gt 5 ]; do rm -rf "$1"; shift; done; fi;

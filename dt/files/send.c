@@ -77,7 +77,7 @@ size_t send_group(const struct send *s, size_t i)
 	return parent == FILE_BASE ? FILE_BASE : s->group[parent];
 }
 
-struct send *send_new(const struct probe *p, const char *backup, struct dt_err *err)
+struct send *send_new(const struct probe *p, const char *backup, bool keep, struct dt_err *err)
 {
 	struct send *s = calloc(1, sizeof(*s));
 	size_t len = strlen(p->folder_there);
@@ -90,6 +90,7 @@ struct send *send_new(const struct probe *p, const char *backup, struct dt_err *
 	s->p = p;
 	s->set = p->set;
 	s->backup = backup;
+	s->keep = keep;
 	s->fd = -1;
 	buf_init(&s->text, TEXT_MAX);
 	buf_init(&s->base_path, 8192);
@@ -227,7 +228,8 @@ static int next_file(struct send *s)
 				       send_group(s, s->next) != s->now))
 		s->next++;
 	if (s->next == s->set->n) {
-		s->stage = STAGE_SUMS;
+		s->stage = STAGE_BEGIN;
+		s->undo = s->keep;
 		return 0;
 	}
 	f = &s->set->v[s->next];
@@ -262,10 +264,10 @@ static int next_file(struct send *s)
 	return r;
 }
 
-/* What calls the functions of receive.sh: its size first, and then itself. */
+/* The calls of receive.sh's functions, as a file: its size first, and then itself. */
 static int begin_calls(struct send *s)
 {
-	struct tar_entry e = { .name = "do", .link = "", .type = TAR_FILE, .mode = 0600 };
+	struct tar_entry e = { .name = s->undo ? "undo" : "do", .link = "", .type = TAR_FILE, .mode = 0600 };
 	int more;
 
 	if (s->p->host->wait_sums(s->p->host->arg) != 0)
@@ -289,6 +291,20 @@ static int begin_calls(struct send *s)
 	return 0;
 }
 
+/* Behind the undo comes what it undoes, and behind that the end. */
+static int end_calls(struct send *s)
+{
+	static const char zeros[TAR_BLOCK];
+
+	if (buf_add(&s->text, zeros, tar_padding(s->calls_size)) != 0)
+		return err_nomem(&s->fault);
+	s->stage = s->undo ? STAGE_BEGIN : STAGE_END;
+	if (!s->undo)
+		return tar_end(&s->text) == 0 ? 0 : err_nomem(&s->fault);
+	s->undo = false;
+	return 0;
+}
+
 /* More text of the stream, where there is no file's content. */
 static int fill(struct send *s)
 {
@@ -299,21 +315,17 @@ static int fill(struct send *s)
 	switch (s->stage) {
 	case STAGE_FILES:
 		return next_file(s);
-	case STAGE_SUMS:
+	case STAGE_BEGIN:
 		return begin_calls(s);
 	case STAGE_CALLS:
 		more = calls_next(s);
 		if (more < 0)
 			return err_nomem(&s->fault);
 		if (more == 0)
-			s->stage = STAGE_END;
+			s->stage = STAGE_PAD;
 		return 0;
 	default:
-		s->stage = STAGE_DONE;
-		for (size_t i = tar_padding(s->calls_size); i; i--)
-			if (buf_addc(&s->text, '\0') != 0)
-				return err_nomem(&s->fault);
-		return tar_end(&s->text) == 0 ? 0 : err_nomem(&s->fault);
+		return end_calls(s);
 	}
 }
 
@@ -363,7 +375,7 @@ static size_t read_plain(struct send *s, char *room, size_t size)
 				n += read_content(s, room + n, size - n);
 			else
 				end_content(s);
-		} else if (s->stage == STAGE_DONE || fill(s) != 0) {
+		} else if (s->stage == STAGE_END || fill(s) != 0) {
 			break;
 		}
 	}

@@ -18,10 +18,11 @@ enum send_action {
 struct send;
 
 /*
- * Compares; p must live as long.  backup: a suffix, or NULL.  NULL: ERR_FAIL, a
+ * Compares; p must live as long.  backup: a suffix, or NULL.  keep: what an undo
+ * needs is kept there.  NULL: ERR_FAIL, a
  * reason that the host cannot take the set as it is ("/etc/motd: a folder there").
  */
-struct send *send_new(const struct probe *p, const char *backup, struct dt_err *err);
+struct send *send_new(const struct probe *p, const char *backup, bool keep, struct dt_err *err);
 void send_free(struct send *s);
 
 const struct dt_files_done *send_counts(const struct send *s);

@@ -268,63 +268,175 @@ static int into(struct send *s, size_t folder)
 	return buf_adds(&s->text, "into ") | add_folder(s, folder) | buf_addc(&s->text, '\n');
 }
 
+/* The units of one folder from s->at on, of which none is left out: [*from, s->at).  false: there are no more. */
+static bool next_units(struct send *s, bool (*wanted)(const struct send *s, size_t i), size_t *from)
+{
+	size_t chars = 0, parent;
+
+	while (s->at < s->set->n && !wanted(s, s->at))
+		s->at++;
+	if (s->at == s->set->n)
+		return false;
+	*from = s->at;
+	parent = s->set->v[s->at].parent;
+	for (; s->at < s->set->n && s->set->v[s->at].parent == parent && chars < BATCH; s->at++)
+		if (wanted(s, s->at))
+			chars += strlen(fileset_name(s->set, s->at, s->p->root)) + OVERHEAD;
+	return true;
+}
+
+/* Names behind a call: those of [from, s->at). */
+static int add_units(struct send *s, bool (*wanted)(const struct send *s, size_t i), size_t from)
+{
+	int r = 0;
+
+	for (size_t i = from; i < s->at; i++)
+		if (wanted(s, i))
+			r |= add_base_name(s, i);
+	return r | buf_addc(&s->text, '\n');
+}
+
+static int move_units(struct send *s, bool (*wanted)(const struct send *s, size_t i), size_t from)
+{
+	int r = buf_addc(&s->text, 'm');
+
+	for (size_t i = from; i < s->at; i++)
+		if (wanted(s, i))
+			r |= buf_adds(&s->text, " \"$t\"/") | quote_arg(&s->text, fileset_name(s->set, i, s->p->root));
+	return r | buf_addc(&s->text, '\n');
+}
+
+static bool is_replaced(const struct send *s, size_t i)
+{
+	return is_unit(s, i) && s->action[i] != SEND_NEW;
+}
+
+static bool is_made(const struct send *s, size_t i)
+{
+	return is_unit(s, i) && s->action[i] == SEND_NEW;
+}
+
+/* Keeps what will be replaced. */
+static int keeps(struct send *s)
+{
+	size_t from;
+
+	if (!s->keep || !next_units(s, is_replaced, &from))
+		return 0;
+	return into(s, s->set->v[from].parent) | buf_adds(&s->text, "B") | add_units(s, is_replaced, from);
+}
+
 /* Moves what has arrived for one folder, and keeps the old under another name where asked. */
 static int moves(struct send *s)
 {
-	size_t from, parent, chars = 0;
+	size_t from;
 	int r;
 
-	while (s->at < s->set->n && !is_unit(s, s->at))
-		s->at++;
-	if (s->at == s->set->n)
+	if (!next_units(s, is_unit, &from))
 		return 0;
-	from = s->at;
-	parent = s->set->v[from].parent;
-	r = into(s, parent);
-	for (; s->at < s->set->n && s->set->v[s->at].parent == parent && chars < BATCH; s->at++)
-		if (is_unit(s, s->at))
-			chars += strlen(fileset_name(s->set, s->at, s->p->root)) + OVERHEAD;
-	if (s->backup) {
-		bool any = false;
-
+	r = into(s, s->set->v[from].parent);
+	if (s->backup)
 		for (size_t i = from; i < s->at; i++)
-			if (is_unit(s, i) && s->action[i] != SEND_NEW) {
-				if (!any)
-					r |= buf_adds(&s->text, "y ") | quote_arg(&s->text, s->backup);
-				any = true;
-				r |= add_base_name(s, i);
-			}
-		if (any)
-			r |= buf_addc(&s->text, '\n');
-	}
-	r |= buf_addc(&s->text, 'm');
-	for (size_t i = from; i < s->at; i++)
-		if (is_unit(s, i))
-			r |= buf_adds(&s->text, " \"$t\"/") | quote_arg(&s->text, fileset_name(s->set, i, s->p->root));
-	return r | buf_adds(&s->text, count_staged(s) > FEW ? "\n" : "\nf .\n");
+			if (is_replaced(s, i))
+				r |= buf_adds(&s->text, "y ") | quote_arg(&s->text, s->backup) | add_base_name(s, i) |
+				     buf_addc(&s->text, '\n');
+	r |= move_units(s, is_unit, from);
+	return count_staged(s) > FEW ? r : r | buf_adds(&s->text, "f .\n");
 }
 
-/* What is there and in no source; s->at counts these. */
-static int deletes(struct send *s)
+/* Undo: what was replaced comes back. */
+static int moves_back(struct send *s)
+{
+	size_t from;
+
+	if (!next_units(s, is_replaced, &from))
+		return 0;
+	return into(s, s->set->v[from].parent) | move_units(s, is_replaced, from);
+}
+
+/* Undo: what was made goes. */
+static int unmakes(struct send *s)
+{
+	size_t from;
+
+	if (!next_units(s, is_made, &from))
+		return 0;
+	return into(s, s->set->v[from].parent) | buf_adds(&s->text, "r") | add_units(s, is_made, from);
+}
+
+/* A call for each of what is there and in no source; s->at counts these. */
+static int extras(struct send *s, const char *call, const char *before)
 {
 	const struct strs *extra = &s->p->extra;
 	int r = 0;
 
 	for (; s->now == FILE_BASE && s->at < extra->n && s->text.len < BATCH; s->at++) {
-		char *path = extra->v[s->at], *slash = strrchr(path, '/');
-		struct buf folder;
+		const char *path = extra->v[s->at], *slash = strrchr(path, '/');
+		struct buf text;
 
-		buf_init(&folder, 8192);
-		r |= buf_add(&folder, path, (size_t)(slash - path)) | buf_adds(&s->text, "into ") |
-		     quote_arg(&s->text, folder.data) | buf_adds(&s->text, s->backup ? "\nY " : "\nr ");
-		if (s->backup)
-			r |= quote_arg(&s->text, s->backup) | buf_addc(&s->text, ' ');
-		buf_clear(&folder);
-		r |= buf_addf(&folder, ".%s", slash) | quote_arg(&s->text, folder.data) | buf_addc(&s->text, '\n');
-		buf_release(&folder);
+		buf_init(&text, 8192);
+		r |= buf_add(&text, path, (size_t)(slash - path)) | buf_adds(&s->text, "into ") |
+		     quote_arg(&s->text, text.data) | buf_addf(&s->text, "\n%s ", call);
+		buf_clear(&text);
+		if (!*before)
+			r |= buf_addc(&text, '.');
+		r |= buf_adds(&text, *before ? slash + 1 : slash) | buf_adds(&s->text, before) |
+		     quote_arg(&s->text, text.data) | buf_addc(&s->text, '\n');
+		buf_release(&text);
 	}
 	if (s->now != FILE_BASE || s->at >= extra->n)
 		s->at = DONE;
+	return r;
+}
+
+static int keeps_extras(struct send *s)
+{
+	if (s->keep)
+		return extras(s, "B", "");
+	s->at = DONE;
+	return 0;
+}
+
+static int deletes(struct send *s)
+{
+	struct buf call;
+	int r;
+
+	if (!s->backup)
+		return extras(s, "r", "");
+	buf_init(&call, 1024);
+	r = buf_adds(&call, "Y ") | quote_arg(&call, s->backup) | extras(s, call.data, "");
+	buf_release(&call);
+	return r;
+}
+
+static int undeletes(struct send *s)
+{
+	return extras(s, "m", "\"$t\"/");
+}
+
+static int begins(struct send *s)
+{
+	s->at = DONE;
+	return s->keep ? buf_adds(&s->text, "begin\n") : 0;
+}
+
+/* Undo: modes and owners of folders. */
+static int folders_back(struct send *s)
+{
+	int r = 0;
+
+	for (; s->at < s->set->n && s->text.len < BATCH; s->at++) {
+		const struct probe_file *t = &s->p->v[s->at];
+		const struct probe_place *place = &s->p->places[t->place];
+
+		if (!goes(s, s->at) || s->action[s->at] != SEND_FOLDER)
+			continue;
+		r |= into(s, s->at);
+		if (has_owner(s))
+			r |= buf_addf(&s->text, "o %lu:%lu .\n", place->uid, place->gid);
+		r |= buf_addf(&s->text, "g %o .\n", t->mode);
+	}
 	return r;
 }
 
@@ -357,9 +469,10 @@ static int finish(struct send *s)
 	return count_staged(s) > FEW ? buf_adds(&s->text, "into ''\nF\n") : 0;
 }
 
-static phase_fn *const phases[] = {
-	copies, large_sums, sums, owners, modes, staged_to_disk, moves, deletes, folders, finish,
+static phase_fn *const do_phases[] = {
+	copies, large_sums, sums, owners, modes, staged_to_disk, keeps, keeps_extras, begins, moves, deletes, folders, finish,
 };
+static phase_fn *const undo_phases[] = { folders_back, unmakes, moves_back, undeletes };
 
 void calls_begin(struct send *s)
 {
@@ -369,11 +482,17 @@ void calls_begin(struct send *s)
 
 int calls_next(struct send *s)
 {
-	if ((size_t)s->phase == ARRAY_LEN(phases))
+	phase_fn *const *phases = s->undo ? undo_phases : do_phases;
+	size_t count = s->undo ? ARRAY_LEN(undo_phases) : ARRAY_LEN(do_phases);
+	phase_fn *fn;
+
+	if ((size_t)s->phase == count)
 		return 0;
-	if (phases[s->phase](s) != 0)
+	fn = phases[s->phase];
+	if (fn(s) != 0)
 		return -1;
-	if (s->at == DONE || (phases[s->phase] != deletes && s->at >= s->set->n)) {
+	/* those of extras count other things, and say themselves when they are done */
+	if (s->at == DONE || (s->at >= s->set->n && fn != keeps_extras && fn != deletes && fn != undeletes)) {
 		s->phase++;
 		s->at = 0;
 	}

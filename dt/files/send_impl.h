@@ -8,7 +8,7 @@
 
 #define TEXT_MAX (256 * 1024)
 
-enum send_stage { STAGE_FILES, STAGE_CONTENT, STAGE_SUMS, STAGE_CALLS, STAGE_END, STAGE_DONE };
+enum send_stage { STAGE_FILES, STAGE_CONTENT, STAGE_BEGIN, STAGE_CALLS, STAGE_PAD, STAGE_END };
 
 struct pack;
 
@@ -16,6 +16,7 @@ struct send {
 	const struct probe *p;
 	const struct fileset *set;
 	const char *backup;
+	bool keep;		/* what an undo needs */
 	char *base;		/* the target folder, without a slash at its end */
 	struct dt_files_done count;
 	uint8_t *action;	/* of each file */
@@ -29,6 +30,7 @@ struct send {
 	struct buf text;	/* headers and calls */
 	size_t text_done;
 	uint64_t calls_size;
+	bool undo;		/* the calls under way are those of an undo */
 	int phase;		/* of the calls */
 	size_t at;
 	struct pack *pack;
@@ -40,7 +42,7 @@ size_t send_group(const struct send *s, size_t i);
 /* Adds "/PATH" of file i below the folder of the group that is sent.  0, or -1: no memory. */
 int send_path(const struct send *s, size_t i, struct buf *out);
 
-/* send_calls.c: the calls of receive.sh's functions, part by part, into s->text. */
+/* send_calls.c: the calls of receive.sh's functions, part by part, into s->text; those that s->undo says. */
 void calls_begin(struct send *s);
 /* 1: there are more, 0: that was the last part, -1: no memory. */
 int calls_next(struct send *s);

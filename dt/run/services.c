@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dt/base/ini.h"
 #include "dt/base/quote.h"
 #include "dt/base/util.h"
 #include "dt/run/services_impl.h"
@@ -124,6 +125,80 @@ static const char *service_read_stdin(struct dt_call *c, size_t *len)
 	}
 	*len = c->input->len;
 	return c->input->data;
+}
+
+/* One key is handed on when all its lines are there. */
+struct ini_call {
+	const char *(*each)(void *arg, const char *section, const char *key, const char *value);
+	void *arg;
+	char *section, *key;	/* of the one under way, or NULL */
+	struct buf value;
+	int line;
+	char *wrong;		/* "key: reason", at line */
+};
+
+static int ini_flush(struct ini_call *c, struct dt_err *err)
+{
+	const char *wrong = c->key ? c->each(c->arg, c->section, c->key, c->value.data) : NULL;
+
+	if (wrong) {
+		(void)err_set(err, ERR_USAGE, "%s", wrong);
+		if (asprintf(&c->wrong, "%s: %s", c->key, wrong) < 0)
+			c->wrong = NULL;
+	}
+	free(c->key);
+	free(c->section);
+	c->key = c->section = NULL;
+	buf_clear(&c->value);
+	return wrong ? -1 : 0;
+}
+
+static int ini_line(void *arg, const char *section, const char *name, const char *value, int line, bool more,
+		    struct dt_err *err)
+{
+	struct ini_call *c = arg;
+	const char *wrong;
+
+	if (more && c->key)
+		return buf_addc(&c->value, ' ') | buf_adds(&c->value, value) ? err_set(err, ERR_USAGE, "the value is too long") : 0;
+	if (ini_flush(c, err) != 0)
+		return -1;
+	if (!name) {
+		wrong = c->each(c->arg, section, NULL, NULL);
+		return wrong ? err_set(err, ERR_USAGE, "[%s]: %s", section, wrong) : 0;
+	}
+	c->section = strdup(section);
+	c->key = strdup(name);
+	c->line = line;
+	return c->section && c->key && buf_adds(&c->value, value) == 0 ? 0 : err_nomem(err);
+}
+
+static int service_read_ini(struct dt_call *c, const char *path,
+			    const char *(*each)(void *arg, const char *section, const char *key, const char *value),
+			    void *arg)
+{
+	struct ini_call ini = { .each = each, .arg = arg };
+	struct dt_err err = DT_ERR_INIT;
+	size_t len;
+	const char *text = service_read_file(c, path, &len);
+	int r;
+
+	if (!text)
+		return DT_FAIL;
+	buf_init(&ini.value, 65536);
+	r = ini_read(path, text, len, ini_line, &ini, &err);
+	if (r == 0)
+		r = ini_flush(&ini, &err);
+	free(ini.key);
+	free(ini.section);
+	buf_release(&ini.value);
+	/* it was told one line later than it was read */
+	if (ini.wrong)
+		service_refuse(c, "%s:%d: %s", path, ini.line, ini.wrong);
+	else if (r != 0)
+		service_refuse(c, "%s", err.msg);
+	free(ini.wrong);
+	return r == 0 ? DT_OK : DT_FAIL;
 }
 
 static __attribute__((format(printf, 4, 5))) void service_report(struct dt_call *c, size_t i, int outcome,
@@ -315,6 +390,8 @@ const struct dt_services services = {
 	.pull_files = service_pull_files,
 	.push = service_push,
 	.pull = service_pull,
+	.undo = service_undo,
+	.read_ini = service_read_ini,
 };
 
 /* ---- the call ---- */

@@ -374,9 +374,9 @@ int service_push(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 	struct dt_err err = DT_ERR_INIT;
 	struct push p = {
 		.set = set->sets[set->set_count > 1 ? t->index : 0], .owner = set->what.owner,
-		.group = set->what.group, .backup = set->what.backup, .exclude = set->what.exclude,
+		.group = set->what.group, .backup = set->what.backup, .keep = set->what.keep, .exclude = set->what.exclude,
 		.check = flags & DT_FILES_CHECK, .quick = flags & DT_FILES_QUICK, .del = flags & DT_FILES_DELETE,
-		.mkdir = flags & DT_FILES_MKDIR, .pack = set->pack,
+		.mkdir = flags & DT_FILES_MKDIR, .pack = set->pack, .quiet = flags & DT_FILES_QUIET,
 	};
 	struct dest d;
 	int r;
@@ -423,4 +423,13 @@ int service_pull(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 	buf_release(&folder);
 	strs_release(&sources);
 	return r;
+}
+
+int service_undo(struct dt_task *t, const char *keep, bool sudo)
+{
+	struct dt_fileset none = { .known = -1, .what = { .flags = sudo ? DT_FILES_SUDO : 0 } };
+	struct host_files x = { .task = t, .files = &none };
+	const struct files_host h = host_of(&x);
+
+	return t->bad ? DT_FAIL : push_undo(keep, &h);
 }

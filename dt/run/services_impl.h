@@ -59,6 +59,7 @@ struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *
 int service_push(struct dt_task *t, const struct dt_fileset *f, struct dt_files_done *done);
 struct dt_fileset *service_pull_files(struct dt_call *c, const struct dt_files *what);
 int service_pull(struct dt_task *t, const struct dt_fileset *f, struct dt_files_done *done);
+int service_undo(struct dt_task *t, const char *keep, bool sudo);
 void filesets_free(struct dt_fileset *f);	/* and those behind it */
 /* services_script.c: the run of a script module. */
 int script_run(struct dt_task *t);
