@@ -18,9 +18,11 @@ struct files_host {
 	unsigned flags;		/* DT_EXEC_SUDO */
 	/* Until the sums of the sources are known.  0, or -1: cancelled, or too late. */
 	int (*wait_sums)(void *arg);
-	/* So many bytes of content will come, or are through; it may wait (--limit-rate). */
+	/* So many bytes of content will come; so many are through. */
 	void (*expect)(void *arg, uint64_t bytes);
 	void (*moved)(void *arg, size_t bytes);
+	/* So many bytes go over the wire: waits until they may (--limit-rate). */
+	void (*pace)(void *arg, size_t bytes);
 	/* Something here failed: the host's outcome.  DT_FAIL. */
 	int (*failed)(void *arg, const struct dt_err *err);
 	void *arg;

@@ -307,6 +307,7 @@ static int on_data(void *arg, const char *data, size_t len, struct dt_err *err)
 {
 	struct fetch *f = arg;
 
+	f->h->moved(f->h->arg, len);
 	return here_add(f->here, data, len, err);
 }
 
@@ -341,7 +342,7 @@ static void output(void *arg, int stream, const char *data, size_t len)
 	}
 	if (f->stop)
 		return;
-	f->h->moved(f->h->arg, len);
+	f->h->pace(f->h->arg, len);
 	if (f->unpack ? unpack_add(f->unpack, data, len, sink, f, &malformed) != 0 : sink(f, data, len) != 0)
 		f->stop = true;
 	if (malformed)

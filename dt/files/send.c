@@ -343,6 +343,7 @@ static size_t read_content(struct send *s, char *room, size_t size)
 		return 0;
 	}
 	s->left -= (uint64_t)got;
+	s->p->host->moved(s->p->host->arg, (size_t)got);
 	return (size_t)got;
 }
 
@@ -397,6 +398,6 @@ size_t send_read(struct send *s, char *room, size_t size)
 	/* what was cut short must not look like an end */
 	if (s->fault.code != ERR_NONE)
 		return 0;
-	s->p->host->moved(s->p->host->arg, n);
+	s->p->host->pace(s->p->host->arg, n);
 	return n;
 }

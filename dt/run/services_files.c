@@ -28,7 +28,7 @@ struct dt_fileset {
 	mode_t umask;			/* pull */
 	int known;			/* an eventfd: readable from when all sums are known; -1: nothing is read */
 	bool hashing;
-	_Atomic bool stop;
+	_Atomic bool stop, hashed;
 	_Atomic int64_t free_ns;	/* when the line is free again, for rate */
 };
 
@@ -49,6 +49,7 @@ static void hash_all(void *arg)
 
 	for (size_t i = 0; i < f->set_count; i++)
 		fileset_hash(f->sets[i], &f->stop);
+	atomic_store(&f->hashed, true);
 	(void)!write(f->known, &one, sizeof(one));
 }
 
@@ -197,8 +198,8 @@ void filesets_free(struct dt_fileset *f)
 			struct pollfd p = { f->known, POLLIN, 0 };
 
 			atomic_store(&f->stop, true);
-			while (poll(&p, 1, -1) < 0 && errno == EINTR)
-				;
+			while (!atomic_load(&f->hashed))
+				(void)poll(&p, 1, -1);
 		}
 		if (f->known >= 0)
 			(void)close(f->known);
@@ -319,7 +320,9 @@ static int wait_sums(void *arg)
 {
 	const struct host_files *x = arg;
 
-	return ssh_wait(x->task->env->ssh, x->files->known, POLLIN, x->task->env->deadline) > 0 ? 0 : -1;
+	if (!atomic_load(&x->files->hashed))
+		(void)ssh_wait(x->task->env->ssh, x->files->known, POLLIN, x->task->env->deadline);
+	return atomic_load(&x->files->hashed) ? 0 : -1;
 }
 
 static void expect(void *arg, uint64_t bytes)
@@ -330,14 +333,20 @@ static void expect(void *arg, uint64_t bytes)
 		atomic_fetch_add(&x->task->env->bytes->expected, bytes);
 }
 
-/* A share of the line: when what went before is through. */
 static void moved(void *arg, size_t bytes)
+{
+	const struct host_files *x = arg;
+
+	if (x->task->env->bytes)
+		atomic_fetch_add(&x->task->env->bytes->moved, bytes);
+}
+
+/* A share of the line: when what went before is through. */
+static void take_share(void *arg, size_t bytes)
 {
 	const struct host_files *x = arg;
 	int64_t now, at, next;
 
-	if (x->task->env->bytes)
-		atomic_fetch_add(&x->task->env->bytes->moved, bytes);
 	if (!x->files->what.rate)
 		return;
 	now = now_ms() * 1000000;
@@ -360,7 +369,8 @@ static struct files_host host_of(struct host_files *x)
 {
 	const struct files_host h = {
 		.dt = &services, .task = x->task, .flags = x->files->what.flags & DT_FILES_SUDO ? DT_EXEC_SUDO : 0,
-		.wait_sums = wait_sums, .expect = expect, .moved = moved, .failed = failed, .arg = x,
+		.wait_sums = wait_sums, .expect = expect, .moved = moved, .pace = take_share,
+		.failed = failed, .arg = x,
 	};
 
 	return h;

@@ -23,17 +23,26 @@ class Run(NamedTuple):
     wall: float         # seconds
     cpu: float          # seconds, of all processes
     mib: float          # of the biggest process
-    all_mib: float      # of all at a time, counting shared pages each time; 0: not looked at
+    all_mib: float      # of all at a time; 0: not looked at
     server_cpu: float   # seconds; 0: not known
     execs: int          # commands that the server saw; -1: not known
 
 
-class Family(threading.Thread):
-    """Sums the memory of all processes below one, five times a second."""
+def share(pid):
+    """Bytes of a process, with its share of the pages that it has in common with others."""
+    try:
+        with open("/proc/%d/smaps_rollup" % pid) as f:
+            return next((int(line.split()[1]) * 1024 for line in f if line.startswith("Pss:")), 0)
+    except OSError:
+        return 0
 
-    def __init__(self, pid):
+
+class Family(threading.Thread):
+    """Sums the memory of all processes below one, five times a second: shared pages once, or each time."""
+
+    def __init__(self, pid, once):
         super().__init__(daemon=True)
-        self.pid, self.most, self.over = pid, 0, threading.Event()
+        self.pid, self.once, self.most, self.over = pid, once, 0, threading.Event()
         self.start()
 
     def run(self):
@@ -47,13 +56,13 @@ class Family(threading.Thread):
                 except OSError:
                     continue
                 below.setdefault(int(fields[1]), []).append(int(entry))
-                pages[int(entry)] = int(fields[21])
+                pages[int(entry)] = int(fields[21]) * page
             total, todo = 0, list(below.get(self.pid, []))
             while todo:
                 pid = todo.pop()
-                total += pages[pid]
+                total += share(pid) if self.once else pages[pid]
                 todo += below.get(pid, [])
-            self.most = max(self.most, total * page)
+            self.most = max(self.most, total)
 
     def end(self):
         self.over.set()
@@ -61,12 +70,13 @@ class Family(threading.Thread):
         return self.most / 2**20
 
 
-def run(argv, bed, env=None, limit=120, family=False, server=None):
+def run(argv, bed, env=None, limit=120, family=None, server=None):
+    """family: "rss" or "pss" for all_mib, counting shared pages each time or once."""
     server = server if server and server.counted else None
     before = server.counted() if server else None
     process = subprocess.Popen([METER, bed.join("meter"), str(limit), *argv], env=dict(bed.env, **(env or {})), cwd=bed.path,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    watch = Family(process.pid) if family else None
+    watch = Family(process.pid, family == "pss") if family else None
     process.wait()
     all_mib = watch.end() if watch else 0.0
     status, wall, cpu, kib = bed.read("meter").split()
@@ -134,4 +144,4 @@ class Real(Site):
     counted = None
 
 
-__all__ = ["BUILD", "Bed", "FLOOR", "Real", "Simulated", "middle", "run"]
+__all__ = ["BUILD", "Bed", "FLOOR", "Real", "Simulated", "Site", "middle", "run"]

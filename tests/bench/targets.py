@@ -2,6 +2,7 @@
 import math
 import os
 
+from files import file_targets
 from measure import Simulated, middle, run
 from testing import DT, Home, equal
 
@@ -79,7 +80,7 @@ def run_one(site):
                 "true"], site.bed)
 
 
-def targets(results, starts, spaces):
+def targets(results, starts, spaces, pushes):
     """A line for each target: reached or missed, the figure, the target."""
     by_name = {r["name"]: r for r in results}
 
@@ -121,6 +122,8 @@ def targets(results, starts, spaces):
     for key, what in START_UP.items():
         yield verdict(what + " (%s)" % key, starts.get(key), {"store 10k": .01, "store 1M": .15, "text 50k": .1}[key[:-5]],
                       "ms", 1000)
+    for what, value, target, unit in file_targets(pushes):
+        yield verdict(what, value, target, unit)
 
 
 def inverse(x):

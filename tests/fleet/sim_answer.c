@@ -163,6 +163,8 @@ static int parse_text(const char *value, void *to)
 			t->data[t->len++] = *p;
 		}
 	}
+	/* a path is read as a string */
+	t->data[t->len] = '\0';
 	free(old);
 	*(struct text **)to = t;
 	return 0;
@@ -186,6 +188,8 @@ static const struct {
 	{ "rtt", MEMBER(rtt), parse_time },
 	{ "max_startups", MEMBER(max_startups), parse_startups },
 	{ "drop", MEMBER(drop), answer_percent },
+	/* as ANSWER_FILE says */
+	{ "stdout_file", MEMBER(file), parse_text },
 };
 #define KEYS (sizeof(keys) / sizeof(*keys))
 
@@ -215,6 +219,8 @@ void answer_release(struct answer *a)
 		free(a->text[i]);
 		a->text[i] = NULL;
 	}
+	free(a->file);
+	a->file = NULL;
 }
 
 /* One word of KEY=VALUE, not terminated. */
@@ -230,6 +236,9 @@ static const char *set_word(struct answer *a, const char *word, size_t len)
 	if (!value)
 		return "a word without '='";
 	*value++ = '\0';
+	/* whoever logs in is not to read what we may */
+	if (strcmp(copy, "stdout_file") == 0)
+		return "only a rule may name a file";
 	return answer_set(a, copy, value);
 }
 

@@ -5,6 +5,9 @@
  *	rtt=20ms		what the client sends is seen so much later
  *	stdout=TEXT stderr=TEXT	with \n \t \s (space) \\ \xHH
  *	stdout_size=1M stderr_size=1M	bytes made up, behind the text; K, M, G
+ *	stdout_file=PATH	what is in this file, behind the text; %h is the host's
+ *				name.  Where PATH.again stands, it follows without end.
+ *				Only a rule may say this
  *	status=3		0 to 255
  *	signal=KILL		the command ends by an exit-signal
  *	sleep=1s		between the output and the end; ms, s, m, h
@@ -59,12 +62,14 @@ struct text {
 /* Bits of set; the other keys have the next ones. */
 #define ANSWER_FAULT 1u
 #define ANSWER_STDOUT 2u
+#define ANSWER_FILE (1u << 11)
 
 struct answer {
 	uint32_t set; /* a bit for each key that was set */
 	enum fault fault;
 	int64_t rtt, sleep; /* nanoseconds */
 	struct text *text[2]; /* stdout, stderr; NULL: none */
+	struct text *file; /* a path; NULL: none */
 	uint64_t size[2];
 	unsigned status, max_startups; /* 0: no limit */
 	uint32_t drop; /* in a million */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim_command.h"
+#include "sim_file.h"
 
 #define WRAP_XOR 85 /* dt/ssh/wrap.h */
 #define WRITE_MAX 32768 /* in one message */
@@ -18,6 +19,7 @@ struct part {
 	int stream; /* 0 stdout, 1 stderr */
 	const char *data; /* NULL: made up */
 	uint64_t len;
+	uint64_t period; /* data has so much, which is repeated; 0: it has all */
 };
 
 struct run {
@@ -28,7 +30,8 @@ struct run {
 	bool ended; /* either side has closed the channel */
 	struct command command;
 	struct answer answer, said; /* said: by the command; owns its texts */
-	struct part parts[5];
+	struct file file;
+	struct part parts[7];
 	int n_parts, part;
 	uint64_t at, sent, limit; /* within the part; of all, and of these at most */
 	int64_t pause_until; /* slow output */
@@ -53,7 +56,7 @@ void run_init(void)
 static void add_part(struct run *r, int stream, const char *data, uint64_t len)
 {
 	if (len)
-		r->parts[r->n_parts++] = (struct part){ stream, data, len };
+		r->parts[r->n_parts++] = (struct part){ stream, data, len, 0 };
 }
 
 /* What the whole output will be. */
@@ -66,18 +69,33 @@ static void plan(struct run *r)
 		add_part(r, 1, r->command.marker, MARKER_LEN);
 	if (r->command.killer)
 		add_part(r, 0, "gone\n", 5);
-	else if ((a->set & ANSWER_FAULT) && !(a->set & ANSWER_STDOUT))
+	else if ((a->set & ANSWER_FAULT) && !(a->set & (ANSWER_STDOUT | ANSWER_FILE)))
 		add_part(r, 0, RUN_TEXT, sizeof(RUN_TEXT) - 1);
 	for (int i = 0; i < 2; i++)
 		if (a->text[i])
 			add_part(r, i, a->text[i]->data, a->text[i]->len);
+	add_part(r, 0, r->file.data, r->file.len);
+	if (r->file.again_len) {
+		add_part(r, 0, r->file.again, UINT64_MAX);
+		r->parts[r->n_parts - 1].period = r->file.again_len;
+	}
 	if (a->fault == FAULT_ENDLESS_OUTPUT)
 		a->size[0] = UINT64_MAX;
-	for (int i = 0; i < 2 && r->n_parts < 5; i++)
+	for (int i = 0; i < 2; i++)
 		add_part(r, i, NULL, a->size[i]);
 	for (int i = 0; i < r->n_parts; i++)
 		sum += r->parts[i].len;
 	r->limit = a->fault == FAULT_CLOSE_OUTPUT ? sum / 2 : UINT64_MAX;
+}
+
+/* What the command's own words, or the file, are wrong about. */
+static void complain(struct run *r, const char *wrong)
+{
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), "simfleet: %s\\n", wrong);
+	(void)answer_set(&r->said, "stderr", text);
+	(void)answer_set(&r->said, "status", "2");
 }
 
 static void kill_other(struct run *r);
@@ -104,13 +122,11 @@ static int on_exec(ssh_session s, ssh_channel channel, const char *line, void *a
 	} else {
 		rules_answer(c->lane->fleet->rules, &c->host, r->command.real, &r->answer);
 		wrong = answer_of_command(&r->said, r->command.real);
-		if (wrong) {
-			char text[256];
-
-			(void)snprintf(text, sizeof(text), "simfleet: %s\\n", wrong);
-			(void)answer_set(&r->said, "stderr", text);
-			(void)answer_set(&r->said, "status", "2");
-		}
+		if (!wrong && (r->answer.set & ANSWER_FILE) &&
+		    file_load(&r->file, r->answer.file->data, c->host.name) != 0)
+			wrong = "its file cannot be read";
+		if (wrong)
+			complain(r, wrong);
 		answer_merge(&r->answer, &r->said);
 	}
 	if (r->answer.fault == FAULT_EXEC_REFUSED)
@@ -289,7 +305,8 @@ static bool output(struct run *r)
 
 	while (r->part < r->n_parts && r->sent < r->limit) {
 		const struct part *p = &r->parts[r->part];
-		uint64_t n = p->len - r->at, window = ssh_channel_window_size(r->channel);
+		uint64_t n = p->len - r->at, window = ssh_channel_window_size(r->channel), at;
+		const char *data;
 		int done;
 
 		n = n < window ? n : window;
@@ -299,8 +316,10 @@ static bool output(struct run *r)
 		/* no window, or the socket is full: whoever changes that brings a turn */
 		if (n == 0 || r->conn->wire.out_len > WRITE_TURN)
 			return false;
-		done = (p->stream ? ssh_channel_write_stderr : ssh_channel_write)(
-			r->channel, p->data ? p->data + r->at : pattern + r->at % PATTERN, (uint32_t)n);
+		at = p->period ? r->at % p->period : r->at;
+		n = p->period && n > p->period - at ? p->period - at : n;
+		data = p->data ? p->data + at : pattern + at % PATTERN;
+		done = (p->stream ? ssh_channel_write_stderr : ssh_channel_write)(r->channel, data, (uint32_t)n);
 		if (done <= 0)
 			return false;
 		r->at += (uint64_t)done;
@@ -339,6 +358,7 @@ static void run_free(struct run *r, bool channel)
 		ssh_channel_free(r->channel);
 	}
 	command_release(&r->command);
+	file_release(&r->file);
 	answer_release(&r->said);
 	free(r);
 }

@@ -4,7 +4,8 @@
  * The answer comes from the rules and from the command (sim_answer.h); it is
  * told as dt's wrapper would tell it where the command has one (dt/ssh/wrap.h).
  * A command or rule that names a fault and no stdout prints RUN_TEXT.  A command
- * whose "sim:" words are wrong says so on stderr and ends with status 2.
+ * whose "sim:" words are wrong, or whose file cannot be read, says so on stderr and
+ * ends with status 2.
  */
 #ifndef SIM_RUN_H
 #define SIM_RUN_H

@@ -11,6 +11,7 @@ import random
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 import threading
@@ -216,6 +217,87 @@ class Dropbear(Server):
                 *[a for k in self.hostkeys for a in ("-r", k)], *self.options]
 
     known_hosts = Sshd.known_hosts
+
+
+class Busybox(Dropbear):
+    """A host that has busybox and nothing else: dropbear in a chroot(2), which only root can make.
+
+    root is its / as seen from here; it knows root, and USER without a password.  Where a mount namespace can be
+    made, it has a /proc.
+    """
+
+    USER = "bbuser"
+    UID = 64124
+    PROGRAM = shutil.which("busybox")
+
+    def __init__(self, authorized=(), hostkeys=("ed25519",), wrap=(), start=True):
+        super().__init__(hostkeys, wrap=wrap, start=False)
+        self.root = self.path("root")
+        for name, mode in (("bin", 0o755), ("dev", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("root", 0o700), ("home", 0o755)):
+            os.makedirs(os.path.join(self.root, name))
+            os.chmod(os.path.join(self.root, name), mode)
+        os.mknod(os.path.join(self.root, "dev/null"), 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        os.chmod(os.path.join(self.root, "dev/null"), 0o666)
+        shutil.copy(self.PROGRAM, os.path.join(self.root, "bin/busybox"))
+        for applet in run(self.PROGRAM, "--list").split():
+            if applet != "busybox":
+                os.symlink("busybox", os.path.join(self.root, "bin", applet))
+        self.program = self.bring(DROPBEAR)
+        # dropbear says "(0x...)" and the dynamic linker's own name without "=>"
+        for line in run("ldd", DROPBEAR).splitlines():
+            for word in line.split():
+                if word.startswith("/"):
+                    self.bring(word)
+        self.put("etc/passwd", "root:x:0:0::/root:/bin/sh\n%s:x:%d:%d::/home/%s:/bin/sh\n" %
+                 (self.USER, self.UID, self.UID, self.USER))
+        self.put("etc/group", "root:x:0:\n%s:x:%d:\n" % (self.USER, self.UID))
+        for home, uid in (("root", 0), ("home/" + self.USER, self.UID)):
+            self.put(home + "/.ssh/authorized_keys", "".join(k + "\n" for k in authorized), 0o600)
+            for name in (home + "/.ssh/authorized_keys", home + "/.ssh", home):
+                os.chown(os.path.join(self.root, name), uid, uid)
+            os.chmod(os.path.join(self.root, home, ".ssh"), 0o700)
+        for key in self.hostkeys:
+            shutil.copy(key, os.path.join(self.root, "etc"))
+        if start:
+            self.start()
+
+    def bring(self, path):
+        """A file of this machine, under the same name there."""
+        there = self.root + path
+        os.makedirs(os.path.dirname(there), exist_ok=True)
+        if not os.path.exists(there):
+            shutil.copy(path, there)
+        return path
+
+    def put(self, name, text, mode=0o644):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+
+    def command(self):
+        wrap = self.wrap
+        if Accounts.possible():
+            os.makedirs(os.path.join(self.root, "proc"), exist_ok=True)
+            wrap = ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                    "mount -t proc proc %s/proc && exec \"$@\"" % self.root, "sh", *self.wrap]
+        return [*wrap, shutil.which("chroot", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"),
+                self.root, self.program, "-F", "-E", "-p", "0.0.0.0:%d" % self.port, "-P", "/etc/pid",
+                *[a for k in self.hostkeys for a in ("-r", "/etc/" + os.path.basename(k))]]
+
+    @classmethod
+    def possible(cls):
+        """Root that may make device files; not in every container."""
+        if os.geteuid() != 0 or not cls.PROGRAM or not DROPBEAR:
+            return False
+        with tempfile.TemporaryDirectory(prefix="dt-mknod-") as folder:
+            try:
+                os.mknod(os.path.join(folder, "null"), 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+                with open(os.path.join(folder, "null"), "w"):
+                    return True
+            except OSError:
+                return False
 
 
 class Proxy:
