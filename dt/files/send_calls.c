@@ -321,6 +321,8 @@ static int keeps(struct send *s)
 {
 	size_t from;
 
+	if (!s->keep)
+		s->at = DONE;
 	if (!s->keep || !next_units(s, is_replaced, &from))
 		return 0;
 	return into(s, s->set->v[from].parent) | buf_adds(&s->text, "B") | add_units(s, is_replaced, from);
