@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dt/base/fiber.h"
+
 extern char **environ;
 
 /* For child_kill_all: the groups that run; 0 is a free place. */
@@ -140,6 +142,8 @@ void child_end(struct child *c)
 	child_close(&c->err);
 	if (!child_ended(c)) {
 		(void)kill(-c->pid, SIGKILL);
-		child_wait(c);
+		/* not waitpid(2): it would hold other fibers up */
+		for (int step = 1; !child_ended(c); step = step < 20 ? step * 2 : 20)
+			(void)fiber_poll(NULL, 0, step);
 	}
 }

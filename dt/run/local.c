@@ -1,10 +1,10 @@
 #include "dt/run/local.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "dt/base/child.h"
+#include "dt/base/fiber.h"
 #include "dt/base/util.h"
 
 static void read_some(const struct local_command *c, int *fd, int stream)
@@ -40,7 +40,7 @@ static int pump(const struct local_command *c, struct child *p, struct dt_err *e
 		};
 		bool open = p->out >= 0 || p->err >= 0;
 		int64_t wake = open && !child_ended(p) ? now_ms() + 100 : open ? now_ms() + 20 : now_ms() + step;
-		int n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline_min(wake, c->deadline)));
+		int n = fiber_poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline_min(wake, c->deadline)));
 
 		if (n > 0 && fds[0].revents)
 			return err_set(err, ERR_KILLED, "interrupted; ended here");

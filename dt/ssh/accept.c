@@ -1,10 +1,10 @@
 #include "dt/ssh/accept.h"
 
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dt/base/fiber.h"
 #include "dt/ssh/known_hosts.h"
 
 #define LOOK_MS 5
@@ -77,7 +77,7 @@ int accept_key(const char *file, const char *name, const void *blob, size_t len,
 		struct entry *list;
 
 		if (atomic_flag_test_and_set(&writing)) {
-			(void)poll(NULL, 0, LOOK_MS);
+			(void)fiber_poll(NULL, 0, LOOK_MS);
 			continue;
 		}
 		list = atomic_exchange(&pending, NULL);

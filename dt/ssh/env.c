@@ -1,9 +1,8 @@
 #include "dt/ssh/env.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <time.h>
 
+#include "dt/base/fiber.h"
 #include "dt/base/util.h"
 
 int ssh_wait(const struct ssh_env *env, int fd, short events, int64_t deadline)
@@ -13,11 +12,11 @@ int ssh_wait(const struct ssh_env *env, int fd, short events, int64_t deadline)
 	for (;;) {
 		/* asked before poll: a descriptor that is always ready must not outrun its deadline */
 		bool late = deadline && now_ms() >= deadline;
-		int n = poll(p, 2, late ? 0 : deadline_poll_ms(deadline));
+		int n = fiber_poll(p, 2, late ? 0 : deadline_poll_ms(deadline));
 
 		if (n < 0 && errno != EINTR && !late) {
 			/* the kernel is out of memory: try again, not too fast */
-			(void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+			(void)fiber_poll(NULL, 0, 10);
 			continue;
 		}
 		if (n > 0 && p[0].revents)

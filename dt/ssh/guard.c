@@ -6,8 +6,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static _Thread_local jmp_buf *guarded;
+#include "dt/base/fiber.h"
+
+/* Read before anything waits, so it is not another fiber's. */
 static _Thread_local char reason[160];
+
+/* Where to jump to; several guarded calls wait at a time in a thread, each in a fiber of its own. */
+static void **guarded(void)
+{
+	return fiber_slot();
+}
 
 struct abandoned {
 	void *object;
@@ -21,8 +29,8 @@ _Noreturn void __assert_fail(const char *assertion, const char *file, unsigned i
 _Noreturn void __assert_fail(const char *assertion, const char *file, unsigned int line, const char *function)
 {
 	(void)snprintf(reason, sizeof(reason), "%s:%u: %s: %s", file, line, function ? function : "?", assertion);
-	if (guarded)
-		longjmp(*guarded, 1);
+	if (*guarded())
+		longjmp(*(jmp_buf *)*guarded(), 1);
 	(void)dprintf(2, "%s\n", reason);
 	abort();
 }
@@ -32,12 +40,12 @@ bool guard_call(void (*fn)(void *), void *arg)
 	jmp_buf here;
 
 	if (setjmp(here) != 0) {
-		guarded = NULL;
+		*guarded() = NULL;
 		return false;
 	}
-	guarded = &here;
+	*guarded() = &here;
 	fn(arg);
-	guarded = NULL;
+	*guarded() = NULL;
 	return true;
 }
 

@@ -16,7 +16,7 @@
  * even freed.  Not to be nested.
  */
 bool guard_call(void (*fn)(void *), void *arg);
-/* The assertion that failed last in this thread. */
+/* The assertion that failed last in this thread; to be asked for before anything waits. */
 const char *guard_reason(void);
 /* Keeps a pointer reachable for ever: an object that may not be freed. */
 void guard_abandon(void *object);

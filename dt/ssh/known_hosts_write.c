@@ -6,16 +6,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "dt/base/buf.h"
+#include "dt/base/fiber.h"
 #include "dt/ssh/known_hosts.h"
 #include "dt/ssh/known_hosts_line.h"
 #include "dt/ssh/pattern.h"
 
 #define FILE_MAX ((size_t)256 << 20)
 #define LOCK_WAIT_MS 10000
+#define LOCK_LOOK_MS 20
 #define CHANGE_TRIES 20
 
 /* A line to be written. */
@@ -252,7 +253,6 @@ static int write_all(int fd, const char *data, size_t len)
 /* flock waits for ever; nobody holds this lock for longer than a moment. */
 static int lock_wait(struct writer *w, struct dt_err *err)
 {
-	static const struct timespec pause = { 0, 20 * 1000000L };
 	int64_t deadline = now_ms() + LOCK_WAIT_MS;
 
 	while (flock(w->fd, LOCK_EX | LOCK_NB) != 0) {
@@ -260,7 +260,7 @@ static int lock_wait(struct writer *w, struct dt_err *err)
 			return err_sys(err, ERR_FAIL, errno, "%s: lock", w->path);
 		if (now_ms() >= deadline)
 			return err_set(err, ERR_FAIL, "%s: locked by another process", w->path);
-		(void)nanosleep(&pause, NULL);
+		(void)fiber_poll(NULL, 0, LOCK_LOOK_MS);
 	}
 	return 0;
 }

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "dt/base/child.h"
+#include "dt/base/fiber.h"
 #include "dt/base/util.h"
 #include "dt/ssh/feed.h"
 #include "dt/ssh/openssh.h"
@@ -218,7 +218,7 @@ static int pump(struct call *c)
 
 		if (idle)
 			ended = child_ended(p);
-		n = poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline_min(wake, deadline)));
+		n = fiber_poll(fds, ARRAY_LEN(fds), deadline_poll_ms(deadline_min(wake, deadline)));
 		idle = n == 0;
 		if (n < 0 && errno != EINTR)
 			return err_sys(c->err, ERR_LOCAL, errno, "poll");

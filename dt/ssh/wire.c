@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dt/base/err.h"
+#include "dt/base/fiber.h"
 
 #define QUEUE_HIGH 65536
 #define SEGMENT 16384	/* more than that does not wait for its like */
@@ -60,6 +61,7 @@ void wire_free(void *p, void **abstract)
 
 void wire_release(struct wire *w)
 {
+	fiber_release(w->fd);
 	if (w->fd >= 0)
 		(void)close(w->fd);
 	w->fd = -1;
@@ -174,6 +176,7 @@ void wire_attach(struct wire *w, LIBSSH2_SESSION *session)
 	ssize_t (*rcv)(libssh2_socket_t, void *, size_t, int, void **) = on_recv;
 	void *p;
 
+	fiber_hold(w->fd);
 	*libssh2_session_abstract(session) = w;
 	/* libssh2's API carries function pointers as void * */
 	memcpy(&p, &snd, sizeof(p));

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "dt/base/fiber.h"
 #include "dt/run/pool.h"
 #include "tests/unit/test.h"
 
@@ -62,9 +63,42 @@ static void test_threads(void)
 	pool_free(p);
 }
 
+/* Guarded calls that wait in turn, as sessions do: each assertion ends its own. */
+static void waits_and_breaks(void *arg)
+{
+	(void)fiber_poll(NULL, 0, 1 + rand() % 5);
+	breaks(arg);
+}
+
+static void in_fiber(void *arg)
+{
+	for (int i = 0; i < 10; i++) {
+		int reached = 0;
+
+		CHECK(!guard_call(waits_and_breaks, &reached));
+		CHECK_INT(reached, 1);
+		CHECK_HAS(guard_reason(), "test_guard.c");
+	}
+	++*(int *)arg;
+}
+
+static void test_fibers(void)
+{
+	struct dt_err err = DT_ERR_INIT;
+	struct fiber_loop *l = fiber_loop_new(256 * 1024, -1, &err);
+	int ended = 0;
+
+	for (int i = 0; i < 50; i++)
+		CHECK(fiber_start(l, in_fiber, &ended) == 0);
+	while (fiber_live(l))
+		fiber_turn(l);
+	CHECK_INT(ended, 50);
+	fiber_loop_free(l);
+}
+
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = { TEST(test_guard), TEST(test_threads), { NULL, NULL } };
+	static const struct test tests[] = { TEST(test_guard), TEST(test_threads), TEST(test_fibers), { NULL, NULL } };
 
 	return test_main(tests, argc, argv);
 }
