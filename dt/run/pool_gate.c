@@ -1,11 +1,9 @@
-#include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "dt/base/util.h"
 #include "dt/run/pool.h"
+#include "dt/run/pool_wait.h"
 
 #define BUCKETS 1024	/* a power of two */
 
@@ -14,15 +12,15 @@
 
 struct turn {
 	char *key;
-	unsigned held, waiting;
+	unsigned held;
 	unsigned limit, credit;
 	int64_t let_in, dropped;	/* when last; 0: never */
+	struct wait_queue waiting;
 	struct turn *next;
 };
 
 struct gate {
 	pthread_mutex_t lock;
-	pthread_cond_t freed;
 	unsigned limit;
 	bool cancelled;
 	struct turn *turns[BUCKETS];
@@ -31,15 +29,10 @@ struct gate {
 struct gate *gate_new(unsigned limit)
 {
 	struct gate *g = calloc(1, sizeof(*g));
-	pthread_condattr_t attr;
 
 	if (!g)
 		return NULL;
 	(void)pthread_mutex_init(&g->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&g->freed, &attr);
-	(void)pthread_condattr_destroy(&attr);
 	g->limit = limit;
 	return g;
 }
@@ -56,7 +49,6 @@ void gate_free(struct gate *g)
 			free(t->key);
 			free(t);
 		}
-	(void)pthread_cond_destroy(&g->freed);
 	(void)pthread_mutex_destroy(&g->lock);
 	free(g);
 }
@@ -98,7 +90,7 @@ static void drop_unused(struct gate *g, struct turn *t)
 {
 	struct turn **at = bucket(g, t->key);
 
-	if (t->held || t->waiting || t->dropped)
+	if (t->held || t->waiting.first || t->dropped)
 		return;
 	while (*at != t)
 		at = &(*at)->next;
@@ -107,11 +99,18 @@ static void drop_unused(struct gate *g, struct turn *t)
 	free(t);
 }
 
+/* Wakes one for whom there is a turn. */
+static void pass_on(struct turn *t)
+{
+	if (t->held < t->limit)
+		wait_wake(&t->waiting);
+}
+
 int gate_enter(struct gate *g, const char *key, int64_t deadline, struct dt_err *err)
 {
-	struct timespec until = { .tv_sec = (time_t)(deadline / 1000), .tv_nsec = (long)(deadline % 1000) * 1000000 };
+	struct waiter w;
 	struct turn *t;
-	int r = 0, timed = 0;
+	int r = 0;
 
 	(void)pthread_mutex_lock(&g->lock);
 	t = find(g, key, true);
@@ -119,17 +118,19 @@ int gate_enter(struct gate *g, const char *key, int64_t deadline, struct dt_err 
 		(void)pthread_mutex_unlock(&g->lock);
 		return err_nomem(err);
 	}
-	t->waiting++;
-	while (t->held >= t->limit && !g->cancelled && !timed)
-		timed = deadline ? pthread_cond_timedwait(&g->freed, &g->lock, &until)
-				 : pthread_cond_wait(&g->freed, &g->lock);
-	t->waiting--;
+	if (t->held >= t->limit) {
+		wait_begin(&t->waiting, &w);
+		while (!g->cancelled && t->held >= t->limit && wait_sleep(&w, &g->lock, deadline))
+			;
+		wait_end(&t->waiting, &w);
+	}
 	if (g->cancelled)
 		r = err_set(err, ERR_SKIPPED, "interrupted before it began");
 	else if (t->held >= t->limit)
 		r = err_set(err, ERR_TIMEOUT, "no turn to log in at %s", key);
 	else
 		t->held++;
+	pass_on(t);
 	drop_unused(g, t);
 	(void)pthread_mutex_unlock(&g->lock);
 	return r;
@@ -143,8 +144,7 @@ void gate_leave(struct gate *g, const char *key)
 	t = find(g, key, false);
 	if (t && t->held) {
 		t->held--;
-		if (t->waiting)
-			(void)pthread_cond_broadcast(&g->freed);
+		pass_on(t);
 		drop_unused(g, t);
 	}
 	(void)pthread_mutex_unlock(&g->lock);
@@ -184,7 +184,7 @@ void gate_let_in(struct gate *g, const char *key)
 		if (t->limit < g->limit && ++t->credit > t->limit) {
 			t->limit++;
 			t->credit = 0;
-			(void)pthread_cond_broadcast(&g->freed);
+			pass_on(t);
 		}
 	}
 	(void)pthread_mutex_unlock(&g->lock);
@@ -194,6 +194,8 @@ void gate_cancel(struct gate *g)
 {
 	(void)pthread_mutex_lock(&g->lock);
 	g->cancelled = true;
-	(void)pthread_cond_broadcast(&g->freed);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct turn *t = g->turns[i]; t; t = t->next)
+			wait_wake_all(&t->waiting);
 	(void)pthread_mutex_unlock(&g->lock);
 }
