@@ -248,6 +248,13 @@ struct dt_services {
 	 */
 	int (*read_ini)(struct dt_call *, const char *path,
 			const char *(*each)(void *arg, const char *section, const char *key, const char *value), void *arg);
+
+	/*
+	 * prepare: says that run waits in services alone (no sleep, poll, lock
+	 * or long computation of its own).  Then one thread carries many hosts,
+	 * which costs less; else each host has a thread.
+	 */
+	void (*waits_in_services)(struct dt_call *);
 };
 
 /*

@@ -1,6 +1,12 @@
 /* local - a command here, once per host. */
 #include "dt_module.h"
 
+static int local_prepare(struct dt_call *call, const struct dt_services *dt)
+{
+	dt->waits_in_services(call);
+	return DT_OK;
+}
+
 static int local_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt)
 {
 	struct dt_exec exec = { .command = dt->arg(call, "command") };
@@ -24,6 +30,7 @@ static const struct dt_verb local_verbs[] = {
 		.kind = DT_ACTION,
 		.summary = "run a command here, once per host",
 		.params = local_params,
+		.prepare = local_prepare,
 		.run = local_run,
 	},
 	{ 0 }

@@ -93,6 +93,7 @@ static int script_prepare(struct dt_call *call, const struct dt_services *dt)
 		return DT_FAIL;
 	}
 	dt->set_state(call, s);
+	dt->waits_in_services(call);
 	s->text = dt->read_file(call, path, &s->len);
 	if (!s->text)
 		return DT_FAIL;

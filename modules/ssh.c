@@ -12,6 +12,7 @@ static int ssh_prepare(struct dt_call *call, const struct dt_services *dt)
 {
 	struct input *in;
 
+	dt->waits_in_services(call);
 	if (!*dt->arg(call, "command")) {
 		dt->refuse(call, "the command is empty");
 		return DT_FAIL;

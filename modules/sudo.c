@@ -12,6 +12,7 @@ static int sudo_prepare(struct dt_call *call, const struct dt_services *dt)
 {
 	struct input *in;
 
+	dt->waits_in_services(call);
 	if (!dt->arg_number(call, "stdin"))
 		return DT_OK;
 	in = calloc(1, sizeof(*in));

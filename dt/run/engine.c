@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dt/base/fiber.h"
 #include "dt/base/util.h"
 
 /* sshd's MaxStartups lets ten in at once before it drops some */
@@ -84,7 +85,7 @@ static void work(struct pool *p, void *ctx, void *item)
 
 	/* without it the host could not be reported: wait for other hosts to give memory back */
 	while (!v) {
-		(void)poll(NULL, 0, 100);
+		(void)fiber_poll(NULL, 0, 100);
 		v = malloc(sizeof(*v));
 	}
 	v->kind = EVENT_END;
@@ -274,6 +275,9 @@ int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
 	r.pool = pool_new(threads, QUEUE_BYTES, work, &r, err);
 	if (!r.pool)
 		goto out;
+	/* ssh(1) with our terminal is waited for as such */
+	if (call_waits_in_services(e->call) && !e->env.interactive)
+		pool_carry(r.pool, e->cancel_fd);
 	loop(&r);
 	ret = r.failed ? -1 : 0;
 out:

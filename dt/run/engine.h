@@ -16,7 +16,7 @@ struct engine {
 	struct dt_call *call;
 	struct task_env env;		/* emit, note, arg, logins are the engine's to set */
 	size_t hosts;
-	size_t coproc;			/* hosts at a time: so many threads */
+	size_t coproc;			/* hosts at a time */
 	struct pace *pace;		/* which of them begins when */
 	int cancel_fd;			/* the eventfd behind env.ssh->cancel_fd; written once on cancel */
 	int signal_fd;			/* an eventfd(2): the number of a signal that came, and cancels; or -1 */

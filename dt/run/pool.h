@@ -1,7 +1,8 @@
 /*
  * pool - worker threads, the queues to and from them, and turns to wait for.
  *
- * It knows void * items and nothing of SSH.  Items are processed unlocked;
+ * It knows void * items and nothing of SSH.  A worker is a thread, or a fiber
+ * of one (dt/base/fiber.h).  Items are processed unlocked;
  * processing cannot fail (an error lives in the item), and handing an item
  * over moves its ownership.  The only room that sees <pthread.h>.
  */
@@ -15,14 +16,21 @@
 
 struct pool;
 
-/* Processes one item on a worker thread; may call pool_send. */
+/* Processes one item on a worker; may call pool_send. */
 typedef void pool_fn(struct pool *p, void *ctx, void *item);
 
 /*
- * At most threads workers, started as items come.  queue_bytes bounds what
- * waits for the main thread: pool_send blocks above it.
+ * At most so many workers, each a thread, started as items come.  queue_bytes
+ * bounds what waits for the main thread: pool_send waits above it.
  */
-struct pool *pool_new(size_t threads, size_t queue_bytes, pool_fn *fn, void *ctx, struct dt_err *err);
+struct pool *pool_new(size_t workers, size_t queue_bytes, pool_fn *fn, void *ctx, struct dt_err *err);
+/*
+ * Before the first item: workers are fibers, carried by a thread for each
+ * processor.  For items that wait in fiber_poll alone: another wait would
+ * hold up those of its thread.  Many may wait for common_fd, as fiber_loop_new
+ * has it.
+ */
+void pool_carry(struct pool *p, int common_fd);
 /* Waits for the workers to end their items; what is still queued is not processed. */
 void pool_free(struct pool *p);
 

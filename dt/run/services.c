@@ -360,6 +360,11 @@ static __attribute__((format(printf, 2, 3))) const char *service_format(struct d
 	return kept;
 }
 
+static void service_waits_in_services(struct dt_call *c)
+{
+	c->waits_in_services = true;
+}
+
 const struct dt_services services = {
 	.abi = DT_MODULE_ABI,
 	.size = sizeof(services),
@@ -392,6 +397,7 @@ const struct dt_services services = {
 	.pull = service_pull,
 	.undo = service_undo,
 	.read_ini = service_read_ini,
+	.waits_in_services = service_waits_in_services,
 };
 
 /* ---- the call ---- */
@@ -430,6 +436,11 @@ void call_free(struct dt_call *c)
 bool call_is_inventory(const struct dt_call *c)
 {
 	return !c->args->verb->run && !c->module->script;
+}
+
+bool call_waits_in_services(const struct dt_call *c)
+{
+	return c->module->script || c->waits_in_services;
 }
 
 int call_prepare(struct dt_call *c, struct dt_err *err)

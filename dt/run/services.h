@@ -30,6 +30,8 @@ void call_free(struct dt_call *c);
 bool call_is_inventory(const struct dt_call *c);
 /* The verb's prepare.  0, or -1: ERR_MODULE "module ssh: reason". */
 int call_prepare(struct dt_call *c, struct dt_err *err);
+/* After call_prepare: does run wait in services alone? */
+bool call_waits_in_services(const struct dt_call *c);
 /*
  * The verb's finish; what it changed in the store is committed, or rolled
  * back where it failed.  0, or -1: ERR_USAGE (the store), ERR_FAIL.

@@ -26,6 +26,7 @@ struct dt_call {
 	struct report *reports;		/* of an inventory verb, one a host */
 	bool editing;			/* a transaction on the store is open */
 	struct dt_fileset *filesets;	/* of push_files and pull_files */
+	bool waits_in_services;		/* run does, and nowhere else */
 };
 
 struct dt_task {

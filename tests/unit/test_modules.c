@@ -23,6 +23,7 @@ struct dt_call {
 	const char *input;		/* dt's stdin; NULL: reading it fails */
 	int outcome[HOSTS];		/* 1: not reported */
 	char text[HOSTS][256];
+	bool shared;			/* its hosts share threads */
 	struct strs store;		/* "host", "host +tag", "host key=value" */
 };
 
@@ -227,6 +228,11 @@ static const char *s_quote(struct dt_task *t, const char *const *argv, size_t n)
 	return quote_argv(&t->quoted, argv, n) == 0 ? t->quoted.data : NULL;
 }
 
+static void s_waits_in_services(struct dt_call *c)
+{
+	c->shared = true;
+}
+
 static const struct dt_services services = {
 	.abi = DT_MODULE_ABI,
 	.size = sizeof(services),
@@ -250,6 +256,7 @@ static const struct dt_services services = {
 	.exec = s_exec,
 	.local = s_local,
 	.quote = s_quote,
+	.waits_in_services = s_waits_in_services,
 };
 
 /* --- one call --- */
@@ -272,6 +279,7 @@ static int prepare(const char *line)
 	}
 	call.host_count = HOSTS;
 	call.state = NULL;
+	call.shared = false;
 	call.refusal[0] = '\0';
 	buf_init(&call.file, 1 << 20);
 	for (size_t i = 0; i < HOSTS; i++) {
@@ -294,6 +302,7 @@ static int run(int answer, int status)
 {
 	task.answer = answer;
 	task.end = (struct dt_exit){ .status = status };
+	CHECK(call.shared);
 	return verb->run(&task, &call, &services);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "dt/base/fiber.h"
 #include "dt/base/util.h"
 #include "dt/run/pool.h"
 #include "tests/unit/test.h"
@@ -182,6 +183,109 @@ static void test_take_back(void)
 	(void)close(t.release);
 }
 
+/* ---- carried: few threads, many workers ---- */
+
+static void wait_and_answer(struct pool *p, void *ctx, void *item)
+{
+	struct gate *g = ctx;
+	struct answer *a = item;
+	struct dt_err err = DT_ERR_INIT;
+
+	enter_leave();
+	CHECK(gate_enter(g, "address", 0, &err) == 0);
+	(void)fiber_poll(NULL, 0, a->number % 3);
+	gate_leave(g, "address");
+	a->number *= 2;
+	a->message.bytes = 1000;
+	atomic_fetch_sub(&running, 1);
+	pool_send(p, &a->message);
+}
+
+static void test_carried(void)
+{
+	struct dt_err err = DT_ERR_INIT;
+	struct gate *g = gate_new(40);
+	struct pool *p = pool_new(101, 10000, wait_and_answer, g, &err);
+	long long sum = 0;
+	int got = 0;
+
+	atomic_store(&most, 0);
+	pool_carry(p, -1);
+	for (int i = 0; i < ITEMS; i++) {
+		struct answer *a = calloc(1, sizeof(*a));
+
+		a->number = i;
+		CHECK(pool_put(p, a, &err) == 0);
+	}
+	while (got < ITEMS) {
+		struct answer *a = (struct answer *)receive(p);
+
+		if (!a)
+			break;
+		sum += a->number;
+		got++;
+		free(a);
+	}
+	CHECK_INT(got, ITEMS);
+	CHECK_INT(sum, (long long)ITEMS * (ITEMS - 1));
+	CHECK(atomic_load(&most) <= 101);
+	CHECK(atomic_load(&most) > 50); /* and so more than threads */
+	pool_free(p);
+	gate_free(g);
+}
+
+static void enter_and_answer(struct pool *p, void *ctx, void *item)
+{
+	struct gate_test *t = ctx;
+	struct answer *a = item;
+	struct dt_err err = DT_ERR_INIT;
+	struct pollfd stop = { .fd = t->release, .events = POLLIN };
+
+	if (gate_enter(t->gate, "address", a->number ? now_ms() + a->number : 0, &err) == 0) {
+		(void)atomic_fetch_add(&t->in, 1);
+		(void)fiber_poll(&stop, 1, -1);
+		gate_leave(t->gate, "address");
+	}
+	a->number = err.code;
+	pool_send(p, &a->message);
+}
+
+/* In a fiber as in a thread: a deadline, a cancel; and the common descriptor reaches all. */
+static void test_carried_gate(void)
+{
+	struct dt_err err = DT_ERR_INIT;
+	struct gate_test t = { .gate = gate_new(3), .release = eventfd(0, EFD_CLOEXEC) };
+	struct pool *p = pool_new(12, 100000, enter_and_answer, &t, &err);
+	struct answer a[12] = { 0 };
+	uint64_t one = 1;
+
+	pool_carry(p, t.release);
+	for (int i = 0; i < 12; i++) {
+		a[i].number = i < 6 ? 0 : 30;
+		CHECK(pool_put(p, &a[i], &err) == 0);
+		while (i < 3 && atomic_load(&t.in) != i + 1)
+			(void)poll(NULL, 0, 1);
+	}
+	for (int i = 0; i < 6; i++) {
+		struct answer *x = (struct answer *)receive(p);
+
+		CHECK_INT(x ? x->number : -1, ERR_TIMEOUT);
+	}
+	CHECK_INT(atomic_load(&t.in), 3);
+	gate_cancel(t.gate);
+	for (int i = 0; i < 3; i++) {
+		struct answer *x = (struct answer *)receive(p);
+
+		CHECK_INT(x ? x->number : -1, ERR_SKIPPED);
+	}
+	CHECK(write(t.release, &one, sizeof(one)) == sizeof(one));
+	for (int i = 0; i < 3; i++)
+		CHECK(receive(p) != NULL);
+	pool_free(p);
+	gate_free(t.gate);
+	(void)close(t.release);
+}
+
 static void ring(void *arg)
 {
 	uint64_t one = 1;
@@ -204,7 +308,8 @@ int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(test_all_items_once), TEST(test_gate),	    TEST(test_gate_times_out),
-		TEST(test_take_back),	   TEST(test_thread_spawn), { NULL, NULL },
+		TEST(test_take_back),	   TEST(test_carried),	    TEST(test_carried_gate),
+		TEST(test_thread_spawn), { NULL, NULL },
 	};
 
 	return test_main(tests, argc, argv);
