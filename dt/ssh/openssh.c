@@ -207,7 +207,8 @@ static int pump(struct call *c)
 
 	/* what a ProxyCommand left may hold the pipes open: the end of ssh is what counts */
 	while (p->out >= 0 || p->err >= 0) {
-		bool wants = p->in >= 0 && c->begun && feed_wants(&c->feed);
+		/* its end of file too must go */
+		bool wants = p->in >= 0 && c->begun && (feed_wants(&c->feed) || feed_is_done(&c->feed));
 		struct pollfd fds[] = {
 			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
 			{ c->p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
