@@ -231,7 +231,7 @@ static int take_pax(struct tar_reader *r, struct dt_err *err)
 		if (is_key(key, value, "linkpath") && take_name(r->link, value, len, err) != 0)
 			return -1;
 		if (is_key(key, value, "size")) {
-			if (decimal(value, len, &r->size) != 0)
+			if (decimal(value, len, &r->size) != 0 || r->size > INT64_MAX)
 				return malformed(err, "a size");
 			r->has_size = true;
 		}
