@@ -156,6 +156,7 @@ static int copy_prepare(struct dt_call *call, const struct dt_services *dt)
 		return DT_FAIL;
 	}
 	dt->set_state(call, k);
+	dt->waits_in_services(call);
 	files = dt->arg_list(call, "files", &n);
 	for (size_t i = 0; i < n && r == DT_OK; i++)
 		r = add_file(call, dt, k, files[i]);

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 """The simulated fleet plays what it is told to, and dt says of it what is so."""
+import base64
 import os
 import subprocess
 import sys
@@ -109,6 +110,31 @@ def test_sizes():
             check(all(len(line) == 63 for line in end["stdout"].split("\n")[:-1]), size)
     end = fleet.outcomes(name(1), "ssh", "x # sim: stdout=head stdout_size=1K", status=0)[name(1)]
     equal((len(end["stdout"]), end["stdout"][:4]), (1028, "head"))
+    fleet.end()
+
+
+def test_files():
+    """Answers from files, a host's own, with an end and without."""
+    folder = Bed()
+    data = os.urandom(100000)
+    for n in (1, 2, 3):
+        folder.write("%s.answer" % name(n), data[:n * 1000])
+    folder.write("all", data)
+    folder.write("%s.answer.again" % name(2), b"again")
+    fleet = Fleet("[*]\nstdout_file = %s\n[*]\ncommand = own*\nstdout_file = %s\n" % (folder.join("all"), folder.join("%h.answer")), count=4)
+    for transport in ("libssh2", "openssh"):
+        ends = fleet.outcomes("--transport", transport, "%s,%s,%s" % (name(1), name(3), name(4)), "ssh", "own | wc")
+        for n in (1, 3):
+            equal(base64.b64decode(ends[name(n)]["stdout"]["base64"]), data[:n * 1000], transport)
+        equal((ends[name(4)]["rc"], ends[name(4)]["stderr"]), (2, "simfleet: its file cannot be read\n"))
+        end = fleet.outcomes("--transport", transport, name(4), "ssh", "true", status=0)[name(4)]
+        equal(base64.b64decode(end["stdout"]["base64"]), data)
+    end = fleet.outcomes("--command-timeout", "1s", "--max-output", "20000", name(2), "ssh", "own")[name(2)]
+    equal(end["status"], "timeout")
+    equal(base64.b64decode(end["stdout"]["base64"])[:5000], data[:2000] + b"again" * 600)
+    # a command cannot name one
+    end = fleet.outcomes(name(1), "ssh", "true # sim: stdout_file=/etc/passwd", status=5)[name(1)]
+    equal((end["rc"], end["stderr"]), (2, "simfleet: only a rule may name a file\n"))
     fleet.end()
 
 
