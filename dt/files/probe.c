@@ -65,13 +65,22 @@ static int add_alone(struct probe *p, size_t i)
 	return r | buf_addc(out, ' ') | add_path(p, out, "./", i) | buf_addc(out, '\n');
 }
 
+/* Is all in one folder? */
+static bool one_folder(const struct probe *p)
+{
+	const struct fileset *s = p->set;
+
+	return s->n > 1 && S_ISDIR(s->v[0].mode) && s->v[1].parent != FILE_BASE;
+}
+
 static int add_batch(struct probe *p)
 {
 	struct buf *out = &p->program;
-	size_t from = out->len;
+	size_t from = out->len, first = p->next;
 	int r = buf_adds(out, p->quick ? "t" : "p");
 
-	while (r == 0 && p->next < p->set->n && !alone(p, p->next) && out->len - from < BATCH)
+	while (r == 0 && p->next < p->set->n && !alone(p, p->next) && out->len - from < BATCH &&
+	       !(first == 0 && p->next == 1 && one_folder(p)))
 		r = buf_addc(out, ' ') | add_path(p, out, "./", p->next++);
 	return r | buf_addc(out, '\n');
 }
@@ -105,6 +114,9 @@ static int make_program(struct probe *p)
 	buf_clear(out);
 	if (at == 0)
 		r = buf_adds(out, "t .\n") | (p->clean ? buf_adds(out, "d ''\n") : 0);
+	/* where the one top folder is missing, so is all that is in it */
+	if (at == 1 && one_folder(p))
+		r = buf_adds(out, "if [ -d ") | add_path(p, out, "./", 0) | buf_adds(out, " ]; then\n");
 	if (at < p->set->n) {
 		if (alone(p, at)) {
 			r |= add_alone(p, at);
@@ -117,6 +129,8 @@ static int make_program(struct probe *p)
 				r |= buf_adds(out, "d ") | add_path(p, out, "/", at) | buf_addc(out, '\n');
 	} else if (at == p->set->n) {
 		p->next++;
+		if (one_folder(p))
+			r |= buf_adds(out, "fi\n");
 		if (p->list)
 			r |= add_listing(p);
 		r |= buf_adds(out, "whole=1\n"); /* it was not cut short */
@@ -442,7 +456,9 @@ static int spare_kept(struct probe *p)
 int probe_run(struct probe *p, struct dt_err *err)
 {
 	const struct dt_services *dt = p->host->dt;
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-probe", p->folder, p->clean ? "clean" : "" };
+	const char *argv[] = { "/bin/sh", "-c", script, "dt-probe", p->folder, p->clean ? "clean" : "",
+			       /* names cost the host a look into its user database for each file */
+			       p->owner || p->group ? "%U/%G" : "-/-" };
 	struct dt_exec e = {
 		.input = input, .output = output, .arg = p, .flags = p->host->flags, .enough = &p->answer.failed,
 	};

@@ -1,5 +1,5 @@
 # What is there?  $1 the target folder, $2 "clean" where temporary folders that
-# nobody fills any more may be removed.  stdin: calls of the functions below.
+# nobody fills any more may be removed, $3 how stat(1) tells the owner.  stdin: calls of the functions below.
 # Folders are "" (the target folder) or begin with a slash, files with "./".
 #
 # The first answer is "B UID ZSTD FOLDER//"; "M UID ZSTD" where there is no such
@@ -18,7 +18,7 @@ if ! cd -P -- "$1" 2>/dev/null; then
 fi;
 b=${PWD%/};
 printf "B %s %s %s//\n" "$u" "$z" "$PWD";
-f="P %f %u %g %s %Y %d %U/%G/%n//";
+f="P %f %u %g %s %Y %d $3/%n//";
 # Files and folders of plain names, with sums of those that are not large.
 p() { find "$@" -prune -exec stat -c "$f" {} + -type f -size -2049 -exec sha256sum {} + 2>/dev/null; };
 # The same without sums.
@@ -41,7 +41,7 @@ s() {
 };
 stale() {
 	n=${2#.dt-};
-	case $2 in *-"$(uname -n)") [ ! -d "/proc/${n%%-*}" ];; *) false;; esac || [ "$(find "$b$1/$2" -prune -mtime +0)" ] &&
+	case $2 in *-"$(uname -n)") [ -d /proc/self ] && [ ! -d "/proc/${n%%-*}" ];; *) false;; esac || [ "$(find "$b$1/$2" -prune -mtime +0)" ] &&
 	( cd -P -- "$b$1/" && [ "${PWD%/}" = "$b$1" ] && rm -rf "./$2" );
 };
 # Temporary folders in the folder $1.

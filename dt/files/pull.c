@@ -13,7 +13,7 @@
 #include "dt/files/tar.h"
 
 /* From so many bytes on, the transport that deciphers faster is worth a login. */
-#define BULK (4UL << 20)
+#define BULK (32UL << 20)
 /* Names that go to one command there, which takes 128 KB at least. */
 #define BATCH 32768
 #define PATH_ROOM 20480

@@ -1,12 +1,13 @@
 #include "dt/files/push.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "dt/base/util.h"
 #include "dt/files/send.h"
 
 /* From so many bytes on, the transport that ciphers faster is worth a login. */
-#define BULK (4UL << 20)
+#define BULK (32UL << 20)
 #define SAID_MAX 2000
 
 static const char script[] =
@@ -77,13 +78,14 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	struct transfer t = { .send = s };
 	struct dt_exec e = { .input = input, .output = output, .arg = &t, .flags = h->flags };
 	bool zstd = p->pack && probe->zstd;
-	char digits[17];
+	char digits[17], kib[24];
 	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", folder, digits, p->mkdir ? "mkdir" : "-",
-			       zstd ? "zstd" : "-", p->keep ? p->keep : "-" };
+			       zstd ? "zstd" : "-", p->keep ? p->keep : "-", kib };
 	struct dt_exit end;
 	int r;
 
 	random_hex(digits, 8);
+	(void)snprintf(kib, sizeof(kib), "%llu", send_counts(s)->bytes / 1024);
 	buf_init(&t.said, SAID_MAX);
 	if (send_counts(s)->bytes >= BULK)
 		e.flags |= DT_EXEC_BULK;
@@ -167,7 +169,7 @@ int push_undo(const char *keep, const struct files_host *h)
 {
 	struct transfer t = { .send = NULL };
 	char digits[17];
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", "-", digits, "-", "undo", keep };
+	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", "-", digits, "-", "undo", keep, "0" };
 	struct dt_exec e = { .output = output, .arg = &t, .flags = h->flags };
 	struct dt_exit end;
 	int r;

@@ -1,6 +1,6 @@
 # Puts files in their places.  $1 the target folder, $2 random digits, $3
 # "mkdir" where that folder may be made, $4 zstd or "-", $5 a name under which
-# what is needed to undo it is kept, or "-".  stdin: a tar archive of t/, the
+# what is needed to undo it is kept, or "-", $6 KiB of content.  stdin: a tar archive of t/, the
 # files, of do, which calls the functions below, and of undo, which will.  All is
 # unpacked into a folder of its own, and nothing that was there is touched until
 # every sum is right.  With $4 "undo", the last that was kept is undone.
@@ -13,7 +13,7 @@ export LC_ALL=C; unset CDPATH;
 b=$1; top=$1; u=$4; n=$5; s=; v=; begun=;
 die() { echo "$*" >&2; exit 1; };
 clean() {
-	trap - EXIT;
+	trap - EXIT; trap "" HUP INT TERM PIPE;
 	if [ "$1" != all ] && [ "$begun" ] && [ "$v" ]; then
 		( rm -rf "$s/t" && cp -pPR "$v/t" "$s/t" && . "$v/undo" ) && echo "what was in place is undone" >&2;
 	fi;
@@ -41,9 +41,11 @@ cd -P -- "${b:-/}" || exit 1;
 b=${PWD%/};
 if [ "$3" != mkdir ]; then top=$b; fi;
 w=$b/.dt-$$-$2-$(uname -n);
-( umask 077; mkdir -- "$w" ) || exit 1;
 s=$w;
+( umask 077; mkdir -- "$w" ) || { s=; exit 1; };
 cd -P -- "$s" && [ "$PWD" = "$s" ] || die "$s: another one made it";
+x=$(df -Pk . 2>/dev/null | tail -n 1); x=${x% *%*}; x=${x##* };
+if [ "$x" -lt "$6" ] 2>/dev/null; then die "No space left on device: $6 KiB to come, and room for $x"; fi;
 if [ "$u" = undo ]; then cp -pPR "$v/t" t;
 elif [ "$u" = zstd ]; then zstd -dcq | tar -xopf -; else tar -xopf -; fi || die "the files did not arrive";
 [ -f do ] || [ "$u" = undo ] || die "the files did not arrive whole";
@@ -53,11 +55,8 @@ if [ "$n" != - ] && [ "$u" != undo ]; then
 	for i in "$k"/*-"$2"; do v=$i; done;
 	cp ../undo "$v/new" && printf %s "$b" > "$v/folder" && echo "${SUDO_USER:-$(id -un)} ${SSH_CONNECTION%% *}" > "$v/by" || exit 1;
 fi;
-# Sums of files of plain names: $1 the sums, a line each.
-v() {
-	x=$1; shift;
-	[ "$(sha256sum "$@" | cut -c1-64)" = "$x" ] || die "wrong SHA-256 in $1 or a file after it";
-};
+# Sums of small files of plain names, on stdin.
+v() { sha256sum -c - > ../checked || die "wrong SHA-256: $(grep -v ": OK\$" ../checked | head -n 1)"; };
 # Of one file, large or of a strange name: $1 the sum.
 w() {
 	x=$(openssl dgst -sha256 -r < "$2" 2>/dev/null || sha256sum < "$2");

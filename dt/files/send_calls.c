@@ -115,26 +115,30 @@ static int large_sums(struct send *s)
 	return 0;
 }
 
-/* The sums of some, and then their names. */
+static bool summed_together(const struct send *s, size_t i)
+{
+	return is_staged_file(s, i) && !summed_alone(s, i);
+}
+
+/* All others go to one call, as a here-document: "SUM  NAME", a line each. */
 static int sums(struct send *s)
 {
-	size_t from = s->at, chars = 0, n = 0;
 	char hex[SHA256_HEX + 1];
+	bool first = s->at == 0;
 	int r = 0;
 
-	for (; s->at < s->set->n && chars < BATCH; s->at++)
-		if (is_staged_file(s, s->at) && !summed_alone(s, s->at)) {
+	while (first && s->at < s->set->n && !summed_together(s, s->at))
+		s->at++;
+	if (first && s->at == s->set->n)
+		return 0;
+	if (first)
+		r = buf_adds(&s->text, "v <<'.'\n");
+	for (; s->at < s->set->n && s->text.len < BATCH; s->at++)
+		if (summed_together(s, s->at)) {
 			sha256_hex(s->set->v[s->at].sum, hex);
-			r |= buf_adds(&s->text, n++ ? "\n" : "v '") | buf_adds(&s->text, hex);
-			chars += SHA256_HEX + strlen(s->set->v[s->at].path);
+			r |= buf_addf(&s->text, "%s  .", hex) | send_path(s, s->at, &s->text) | buf_addc(&s->text, '\n');
 		}
-	if (!n)
-		return r;
-	r |= buf_addc(&s->text, '\'');
-	for (size_t i = from; i < s->at; i++)
-		if (is_staged_file(s, i) && !summed_alone(s, i))
-			r |= add_name(s, i, ".");
-	return r | buf_addc(&s->text, '\n');
+	return s->at < s->set->n ? r : r | buf_adds(&s->text, ".\n");
 }
 
 /* A batch of those that belong together, by a number that of() gives; 0: not at all. */
@@ -167,22 +171,25 @@ static bool has_owner(const struct send *s)
 	return s->p->owner || s->p->group;
 }
 
-/* Of what was there: a place and one; all that was there goes on belonging to whom it did. */
+/* Of what was there: a place and one; what is not given stays as it was. */
 static unsigned long kept_owner(const struct send *s, size_t i)
 {
 	const struct probe_file *t = &s->p->v[i];
 	const struct probe_place *place = &s->p->places[t->place];
 
-	if (!goes(s, i) || has_owner(s) || !s->p->is_root || (s->action[i] != SEND_CONTENT && s->action[i] != SEND_COPY))
+	if (!goes(s, i) || !s->p->is_root || (s->action[i] != SEND_CONTENT && s->action[i] != SEND_COPY))
 		return 0;
-	return place->uid || place->gid ? t->place + 1UL : 0;
+	return (place->uid && !s->p->owner) || (place->gid && !s->p->group) ? t->place + 1UL : 0;
 }
 
 static int chown_kept(struct send *s, unsigned long what)
 {
 	const struct probe_place *place = &s->p->places[what - 1];
+	int r = buf_adds(&s->text, "o ");
 
-	return buf_addf(&s->text, "o %lu:%lu", place->uid, place->gid);
+	if (!s->p->owner)
+		r |= buf_addf(&s->text, "%lu", place->uid);
+	return s->p->group ? r : r | buf_addf(&s->text, ":%lu", place->gid);
 }
 
 static unsigned long given_owner(const struct send *s, size_t i)
@@ -204,9 +211,14 @@ static int chown_given(struct send *s, unsigned long what)
 	return r;
 }
 
-static int owners(struct send *s)
+static int given_owners(struct send *s)
 {
-	return has_owner(s) ? batch(s, given_owner, chown_given) : batch(s, kept_owner, chown_kept);
+	return batch(s, given_owner, chown_given);
+}
+
+static int kept_owners(struct send *s)
+{
+	return batch(s, kept_owner, chown_kept);
 }
 
 /* tar gave modes to what it brought; chown(2) took some bits again, and copies have their old one. */
@@ -472,7 +484,7 @@ static int finish(struct send *s)
 }
 
 static phase_fn *const do_phases[] = {
-	copies, large_sums, sums, owners, modes, staged_to_disk, keeps, keeps_extras, begins, moves, deletes, folders, finish,
+	copies, large_sums, sums, given_owners, kept_owners, modes, staged_to_disk, keeps, keeps_extras, begins, moves, deletes, folders, finish,
 };
 static phase_fn *const undo_phases[] = { folders_back, unmakes, moves_back, undeletes };
 

@@ -43,6 +43,7 @@ void call_result(struct dt_call *c, size_t i, struct result *r);
 /* Content of files on all hosts, counted by all workers. */
 struct transfer_bytes {
 	_Atomic uint64_t expected, moved;
+	_Atomic unsigned bulk;		/* sessions through ssh(1) for many bytes */
 };
 
 /* What all tasks of a run share; constant, read by all workers. */

@@ -38,6 +38,7 @@ struct dt_task {
 	struct session *session;
 	struct session *bulk;		/* through ssh(1), for many bytes; or NULL */
 	struct target bulk_target;
+	bool bulk_counted;		/* one of env->bytes->bulk */
 	bool no_bulk;			/* it cannot be had */
 	struct session_hooks *hooks;	/* of the session */
 	struct dt_exit last;		/* of the last command */

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ extern char **environ;
 #define PATIENCE_MS 10000
 #define BACKOFF_MS 100
 #define BACKOFF_TIMES 4
+#define BULK_MAX 16
 
 int task_error(struct dt_task *t, const struct dt_err *err)
 {
@@ -128,11 +130,25 @@ static int run_on(struct dt_task *t, const struct target *target, struct session
 	}
 }
 
-/* libssh2 ciphers a quarter of what ssh(1) does: many bytes are worth a login of their own. */
+/*
+ * ssh(1) ciphers faster than libssh2: many bytes are worth a login of their own.
+ * But it is a process, of a megabyte or more: not for many hosts at a time.
+ */
 static bool wants_bulk(struct dt_task *t, const struct dt_exec *e)
 {
-	return (e->flags & DT_EXEC_BULK) && !t->no_bulk && t->target->transport == TRANSPORT_AUTO &&
-	       !t->env->ssh->password && t->session && session_logged_in(t->session);
+	struct transfer_bytes *b = t->env->bytes;
+
+	if (!(e->flags & DT_EXEC_BULK) || t->no_bulk || t->target->transport != TRANSPORT_AUTO || t->env->ssh->password ||
+	    !t->session || !session_logged_in(t->session))
+		return false;
+	if (t->bulk || !b)
+		return true;
+	if (atomic_fetch_add(&b->bulk, 1) < BULK_MAX) {
+		t->bulk_counted = true;
+		return true;
+	}
+	atomic_fetch_sub(&b->bulk, 1);
+	return false;
 }
 
 static int run_command(struct dt_task *t, const struct dt_exec *e, const struct session_exec *req,
@@ -411,6 +427,8 @@ void task_run(const struct dt_call *c, const struct task_env *env, size_t index,
 	r->began_ms = now_ms();
 	decide(&t, c->module->script ? script_run(&t) : v->run(&t, c, &services));
 	session_close(t.bulk);
+	if (t.bulk_counted)
+		atomic_fetch_sub(&env->bytes->bulk, 1);
 	session_close(t.session);
 	on_login(&t);
 	free(t.hooks);
