@@ -17,24 +17,30 @@
 
 /* ---- what the files say ---- */
 
+/* A line of a section; key "": its first. */
 struct setting {
-	char *section, *key, *value;
+	const char *section, *key, *value;
 	const char *path;	/* of the file */
+	int line;
 };
 
 struct bundles {
+	struct dt_call *call;
+	const struct dt_services *dt;
 	struct setting *v;
 	size_t n;
 	const char *path;	/* of the file that is read */
-	char *paths[256];	/* of all that were */
-	size_t path_count;
+	void **owned;		/* all memory that is pointed to */
+	size_t owned_count;
 	bool again;		/* this section was in a file before, which counts */
 };
 
+/* The steps come first, in the order of enum which. */
 static const char *const keys[] = {
-	"parts", "source", "target", "owner", "group", "mode", "exclude", "recursive", "delete", "mkdir", "sudo",
-	"needed", "authentic", "before", "after_success", "after_failure", "after_before_failure", "after_denial", NULL,
+	"needed", "authentic", "before", "after_success", "after_failure", "after_before_failure", "after_denial",
+	"parts", "source", "target", "owner", "group", "mode", "exclude", "recursive", "delete", "mkdir", "sudo", NULL,
 };
+enum which { NEEDED, AUTHENTIC, BEFORE, AFTER_SUCCESS, AFTER_FAILURE, AFTER_BEFORE_FAILURE, AFTER_DENIAL, STEPS };
 
 /* Also of folders there: it goes into a path. */
 static bool is_name(const char *s)
@@ -43,22 +49,70 @@ static bool is_name(const char *s)
 	       strlen(s) < 100;
 }
 
-static const char *take(void *arg, const char *section, const char *key, const char *value)
+static const struct setting *in_section(const struct bundles *b, const char *section, const char *key)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct setting *v = &b->v[i];
+
+		if (strcmp(v->section, section) == 0 && strcmp(v->key, key) == 0)
+			return v;
+	}
+	return NULL;
+}
+
+static int no_memory(const struct bundles *b)
+{
+	b->dt->refuse(b->call, "out of memory");
+	return DT_FAIL;
+}
+
+/* What was allocated, until finish; NULL: no memory. */
+static void *own(struct bundles *b, void *memory)
+{
+	void **v = memory ? realloc(b->owned, (b->owned_count + 1) * sizeof(*v)) : NULL;
+
+	if (!v) {
+		free(memory);
+		return NULL;
+	}
+	b->owned = v;
+	return v[b->owned_count++] = memory;
+}
+
+static const char *add(struct bundles *b, const char *section, const char *key, const char *value, int line)
+{
+	struct setting *v = realloc(b->v, (b->n + 1) * sizeof(*v));
+
+	if (!v)
+		return "out of memory";
+	b->v = v;
+	v += b->n;
+	*v = (struct setting){ own(b, strdup(section)), own(b, strdup(key)), own(b, strdup(value)), b->path, line };
+	if (!v->section || !v->key || !v->value)
+		return "out of memory";
+	b->n++;
+	return NULL;
+}
+
+static const char *begin_section(struct bundles *b, const char *section, int line)
+{
+	const struct setting *before = in_section(b, section, "");
+
+	b->again = before;
+	if (before && before->path == b->path)
+		return "this section was there before";
+	if (!is_name(section))
+		return "a name is of letters, digits, dots, _ and -";
+	return b->again ? NULL : add(b, section, "", "", line);
+}
+
+static const char *take(void *arg, const char *section, const char *key, const char *value, int line)
 {
 	struct bundles *b = arg;
-	struct setting *v;
 	bool known = false;
 
-	if (!key) {
-		b->again = false;
-		for (size_t i = 0; i < b->n; i++)
-			if (strcmp(b->v[i].section, section) == 0) {
-				if (b->v[i].path == b->path)
-					return "this section was there before";
-				b->again = true;
-			}
-		return is_name(section) ? NULL : "a name is of letters, digits, dots, _ and -";
-	}
+	if (!key)
+		return begin_section(b, section, line);
 	if (!*section)
 		return "it stands before the first section";
 	for (const char *const *k = keys; *k; k++)
@@ -67,64 +121,44 @@ static const char *take(void *arg, const char *section, const char *key, const c
 		return "there is no such key (dt help bundle lists them)";
 	if (b->again)
 		return NULL;
-	v = realloc(b->v, (b->n + 1) * sizeof(*v));
-	if (!v)
-		return "out of memory";
-	b->v = v;
-	v[b->n] = (struct setting){ strdup(section), strdup(key), strdup(value), b->path };
-	if (!v[b->n].section || !v[b->n].key || !v[b->n].value) {
-		free(v[b->n].section);
-		free(v[b->n].key);
-		free(v[b->n].value);
-		return "out of memory";
-	}
-	b->n++;
-	return NULL;
+	return in_section(b, section, key) ? "this key was there before" : add(b, section, key, value, line);
 }
 
-static int read_one(struct dt_call *call, const struct dt_services *dt, struct bundles *b, const char *path)
+static int read_one(struct bundles *b, const char *path)
 {
-	if (b->path_count == sizeof(b->paths) / sizeof(*b->paths)) {
-		dt->refuse(call, "%s: too many files of bundles", path);
-		return DT_FAIL;
-	}
-	b->path = b->paths[b->path_count++] = strdup(path);
-	if (b->path)
-		return dt->read_ini(call, path, take, b);
-	dt->refuse(call, "out of memory");
-	return DT_FAIL;
+	b->path = own(b, strdup(path));
+	return b->path ? b->dt->read_ini(b->call, path, take, b) : no_memory(b);
 }
 
 /* FOLDER/dt/bundles/ *.conf, in the order of their names. */
-static int read_folder(struct dt_call *call, const struct dt_services *dt, struct bundles *b, const char *folder,
-		       const char *below)
+static int read_folder(struct bundles *b, const char *folder, const char *below)
 {
 	char pattern[4096];
 	int r = DT_OK;
 	glob_t g;
 
-	if (!folder || snprintf(pattern, sizeof(pattern), "%s%s/dt/bundles/*.conf", folder, below) >= (int)sizeof(pattern))
-		return DT_OK;
-	if (glob(pattern, 0, NULL, &g) != 0)
+	if (!folder ||
+	    snprintf(pattern, sizeof(pattern), "%s%s/dt/bundles/*.conf", folder, below) >= (int)sizeof(pattern) ||
+	    glob(pattern, 0, NULL, &g) != 0)
 		return DT_OK;
 	for (size_t i = 0; r == DT_OK && i < g.gl_pathc; i++)
-		r = read_one(call, dt, b, g.gl_pathv[i]);
+		r = read_one(b, g.gl_pathv[i]);
 	globfree(&g);
 	return r;
 }
 
-static int read_all(struct dt_call *call, const struct dt_services *dt, struct bundles *b)
+static int read_all(struct bundles *b)
 {
-	const char *file = dt->arg(call, "file"), *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	const char *file = b->dt->arg(b->call, "file"), *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 	char prefix[4096];
 	ssize_t n;
 	int r;
 
 	if (file)
-		return read_one(call, dt, b, file);
-	r = config && *config == '/' ? read_folder(call, dt, b, config, "") : read_folder(call, dt, b, home, "/.config");
+		return read_one(b, file);
+	r = config && *config == '/' ? read_folder(b, config, "") : read_folder(b, home, "/.config");
 	if (r == DT_OK)
-		r = read_folder(call, dt, b, "/etc", "");
+		r = read_folder(b, "/etc", "");
 	/* PREFIX/bin/dt has PREFIX/share */
 	n = readlink("/proc/self/exe", prefix, sizeof(prefix) - 1);
 	for (int i = 0; n > 0 && i < 2; i++) {
@@ -133,42 +167,35 @@ static int read_all(struct dt_call *call, const struct dt_services *dt, struct b
 	}
 	if (r == DT_OK && n > 0) {
 		prefix[n] = '\0';
-		r = read_folder(call, dt, b, prefix, "/share");
+		r = read_folder(b, prefix, "/share");
 	}
 	return r;
 }
 
-static const struct setting *in_section(const struct bundles *b, const char *section, const char *key)
-{
-	for (size_t i = 0; i < b->n; i++)
-		if (strcmp(b->v[i].section, section) == 0 && strcmp(b->v[i].key, key) == 0)
-			return &b->v[i];
-	return NULL;
-}
-
-static bool has_section(const struct bundles *b, const char *section)
-{
-	for (size_t i = 0; i < b->n; i++)
-		if (strcmp(b->v[i].section, section) == 0)
-			return true;
-	return false;
-}
-
-/* Of the longest suffix of the name that says it, then of the defaults. */
+/* Of the longest suffix of the name that says it, then of the defaults.  NULL: nothing, or that there is none. */
 static const struct setting *find(const struct bundles *b, const char *name, const char *key)
 {
-	const struct setting *s = NULL;
+	const struct setting *v = NULL;
 
-	for (const char *suffix = name; suffix && !s; suffix = strchr(suffix, '.') ? strchr(suffix, '.') + 1 : NULL)
-		s = in_section(b, suffix, key);
-	return s ? s : in_section(b, "defaults", key);
+	for (const char *suffix = name; suffix && !v; suffix = strchr(suffix, '.') ? strchr(suffix, '.') + 1 : NULL)
+		v = in_section(b, suffix, key);
+	if (!v)
+		v = in_section(b, "defaults", key);
+	return v && *v->value ? v : NULL;
 }
 
 static const char *value_of(const struct bundles *b, const char *name, const char *key)
 {
-	const struct setting *s = find(b, name, key);
+	const struct setting *v = find(b, name, key);
 
-	return s && *s->value ? s->value : NULL;
+	return v ? v->value : NULL;
+}
+
+/* A value of a bundle is wrong. */
+static int wrong(const struct bundles *b, const char *name, const struct setting *v, const char *why, const char *what)
+{
+	b->dt->refuse(b->call, "%s:%d: %s: %s = %s: %s%s", v->path, v->line, name, v->key, v->value, why, what);
+	return DT_FAIL;
 }
 
 /* ---- one bundle, ready ---- */
@@ -180,201 +207,170 @@ struct step {
 };
 
 struct part {
-	char *name;
+	const char *name;
 	struct dt_fileset *files, *look;	/* look: what would change, without a word */
-	struct step needed, authentic, before, after_success, after_failure, after_before_failure, after_denial;
+	struct step steps[STEPS];
 	bool sudo;
-	char *words[2];		/* source and exclude, cut in words */
-	const char **sources, **exclude;
-	char **owned;		/* sources with the folder of their file before them */
-	size_t owned_count;
 };
 
 struct state {
 	struct bundles b;
 	struct part parts[PARTS_MAX];
 	size_t n;
-	const char *stack[PARTS_MAX];	/* bundles that are being looked at */
+	const struct setting *stack[PARTS_MAX];	/* the parts of bundles that are being looked at */
 	size_t depth;
 };
 
 /* "here: COMMAND", "there: COMMAND"; without a word before it, there. */
-static int get_step(struct dt_call *call, const struct dt_services *dt, const struct bundles *b, const char *name,
-		    const char *key, struct step *s)
+static int get_step(const struct bundles *b, const char *name, const char *key, struct step *s)
 {
-	const char *value = value_of(b, name, key);
+	const struct setting *v = find(b, name, key);
 
 	s->name = key;
-	s->command = NULL;
-	if (!value)
+	if (!v)
 		return DT_OK;
-	s->here = strncmp(value, "here:", 5) == 0;
-	s->command = s->here ? value + 5 : strncmp(value, "there:", 6) == 0 ? value + 6 : value;
+	s->here = strncmp(v->value, "here:", 5) == 0;
+	s->command = v->value + (s->here ? 5 : strncmp(v->value, "there:", 6) == 0 ? 6 : 0);
 	s->command += strspn(s->command, " \t");
-	if (*s->command)
-		return DT_OK;
-	dt->refuse(call, "%s: %s: an empty command", name, key);
-	return DT_FAIL;
+	return *s->command ? DT_OK : wrong(b, name, v, "an empty command", "");
 }
 
-static int get_flag(struct dt_call *call, const struct dt_services *dt, const struct bundles *b, const char *name,
-		    const char *key, unsigned value, unsigned *flags)
+static int get_flags(const struct bundles *b, const char *name, unsigned *flags)
 {
-	const char *text = value_of(b, name, key);
+	static const struct { const char *key; unsigned flag; } all[] = {
+		{ "recursive", DT_FILES_RECURSIVE }, { "delete", DT_FILES_DELETE }, { "mkdir", DT_FILES_MKDIR },
+		{ "sudo", DT_FILES_SUDO },
+	};
 
-	if (!text || strcmp(text, "no") == 0)
-		return DT_OK;
-	if (strcmp(text, "yes") != 0) {
-		dt->refuse(call, "%s: %s: yes or no, and not \"%s\"", name, key, text);
-		return DT_FAIL;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const struct setting *v = find(b, name, all[i].key);
+
+		if (v && strcmp(v->value, "yes") == 0)
+			*flags |= all[i].flag;
+		else if (v && strcmp(v->value, "no") != 0)
+			return wrong(b, name, v, "yes or no", "");
 	}
-	*flags |= value;
+	if ((*flags & DT_FILES_DELETE) && !(*flags & DT_FILES_RECURSIVE))
+		return wrong(b, name, find(b, name, "delete"), "it needs recursive = yes", "");
 	return DT_OK;
 }
 
-/* Cuts text at blanks into a list that ends with NULL. */
-static const char **cut(char *text)
+static int get_mode(const struct bundles *b, const char *name, long long *mode)
 {
-	const char **list = calloc(strlen(text) / 2 + 2, sizeof(*list));
+	const struct setting *v = find(b, name, "mode");
+	char *end;
+
+	if (!v)
+		return DT_OK;
+	*mode = strtol(v->value, &end, 8);
+	return !*end && *mode >= 0 && *mode <= 07777 ? DT_OK : wrong(b, name, v, "octal, as 0644", "");
+}
+
+/* Cuts text at blanks into a list that ends with NULL; words that do not begin with a slash are below folder. */
+static const char *const *cut(struct bundles *b, const char *text, const char *folder, int len)
+{
+	char *rest = own(b, strdup(text)), *path;
+	const char **list = own(b, calloc(strlen(text) / 2 + 2, sizeof(*list)));
 	size_t n = 0;
 
-	for (char *word; list && (word = strsep(&text, " \t")) != NULL;)
-		if (*word)
-			list[n++] = word;
+	for (const char *word; rest && list && (word = strsep(&rest, " \t")) != NULL;) {
+		if (!*word)
+			continue;
+		if (len && *word != '/')
+			word = asprintf(&path, "%.*s%s", len, folder, word) < 0 ? NULL : own(b, path);
+		if (!word)
+			return NULL;
+		list[n++] = word;
+	}
 	return list;
 }
 
-/* Sources are below the folder of the file that names them. */
-static int place_sources(struct part *p, const char *file)
-{
-	const char *slash = strrchr(file, '/');
-	int len = slash ? (int)(slash - file) + 1 : 0;
-	size_t n = 0;
-
-	while (p->sources[n])
-		n++;
-	p->owned = calloc(n + 1, sizeof(*p->owned));
-	for (size_t i = 0; p->owned && i < n; i++) {
-		if (*p->sources[i] == '/')
-			continue;
-		if (asprintf(&p->owned[p->owned_count], "%.*s%s", len, file, p->sources[i]) < 0)
-			return DT_FAIL;
-		p->sources[i] = p->owned[p->owned_count++];
-	}
-	return p->owned ? DT_OK : DT_FAIL;
-}
-
-static int get_files(struct dt_call *call, const struct dt_services *dt, const struct bundles *b, struct part *p)
+static int get_files(struct bundles *b, struct part *p)
 {
 	const struct setting *source = find(b, p->name, "source");
-	const char *mode = value_of(b, p->name, "mode"), *exclude = value_of(b, p->name, "exclude");
-	const char *action = dt->arg(call, "action");
+	const char *exclude = value_of(b, p->name, "exclude"), *action = b->dt->arg(b->call, "action"), *slash;
 	struct dt_files f = {
 		.dest = value_of(b, p->name, "target"), .owner = value_of(b, p->name, "owner"),
 		.group = value_of(b, p->name, "group"), .mode = -1, .keep = p->name,
 	};
-	char *end = NULL;
 
-	if (!source || !*source->value || !f.dest) {
-		dt->refuse(call, "%s: no %s", p->name, f.dest ? "source" : "target");
+	if (!source || !f.dest) {
+		b->dt->refuse(b->call, "%s: no %s", p->name, f.dest ? "source" : "target");
 		return DT_FAIL;
 	}
-	if (mode)
-		f.mode = strtol(mode, &end, 8);
-	if (mode && (*end || f.mode < 0 || f.mode > 07777)) {
-		dt->refuse(call, "%s: mode: octal, as 0644, and not \"%s\"", p->name, mode);
-		return DT_FAIL;
-	}
-	if (get_flag(call, dt, b, p->name, "recursive", DT_FILES_RECURSIVE, &f.flags) != DT_OK ||
-	    get_flag(call, dt, b, p->name, "delete", DT_FILES_DELETE, &f.flags) != DT_OK ||
-	    get_flag(call, dt, b, p->name, "mkdir", DT_FILES_MKDIR, &f.flags) != DT_OK ||
-	    get_flag(call, dt, b, p->name, "sudo", DT_FILES_SUDO, &f.flags) != DT_OK)
+	if (get_mode(b, p->name, &f.mode) != DT_OK || get_flags(b, p->name, &f.flags) != DT_OK)
 		return DT_FAIL;
 	p->sudo = f.flags & DT_FILES_SUDO;
-	p->words[0] = strdup(source->value);
-	p->words[1] = strdup(exclude ? exclude : "");
-	p->sources = p->words[0] ? cut(p->words[0]) : NULL;
-	p->exclude = p->words[1] ? cut(p->words[1]) : NULL;
-	if (!p->sources || !p->exclude || place_sources(p, source->path) != DT_OK) {
-		dt->refuse(call, "out of memory");
-		return DT_FAIL;
-	}
-	f.sources = p->sources;
-	f.exclude = p->exclude;
+	slash = strrchr(source->path, '/');
+	f.sources = cut(b, source->value, source->path, slash ? (int)(slash + 1 - source->path) : 0);
+	f.exclude = cut(b, exclude ? exclude : "", "", 0);
+	if (!f.sources || !f.exclude)
+		return no_memory(b);
 	if (strcmp(action, "check") == 0)
 		f.flags |= DT_FILES_CHECK;
 	if (strcmp(action, "check") != 0 && strcmp(action, "apply") != 0)
 		return DT_OK;
-	p->files = dt->push_files(call, &f);
+	p->files = b->dt->push_files(b->call, &f);
 	f.flags |= DT_FILES_CHECK | DT_FILES_QUIET;
-	if (p->files && p->before.command)
-		p->look = dt->push_files(call, &f);
-	return p->files && (p->look || !p->before.command) ? DT_OK : DT_FAIL;
+	if (p->files && p->steps[BEFORE].command)
+		p->look = b->dt->push_files(b->call, &f);
+	return p->files && (p->look || !p->steps[BEFORE].command) ? DT_OK : DT_FAIL;
 }
 
-static int get_part(struct dt_call *call, const struct dt_services *dt, struct state *s, const char *name)
+static int get_part(struct state *s, const char *name)
 {
-	const struct bundles *b = &s->b;
-	struct part *p;
+	struct bundles *b = &s->b;
+	struct part *p = &s->parts[s->n];
 
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->parts[i].name, name) == 0)
 			return DT_OK; /* once is enough */
 	if (s->n == PARTS_MAX) {
-		dt->refuse(call, "%s: more than %d parts", name, PARTS_MAX);
+		b->dt->refuse(b->call, "%s: more than %d parts", name, PARTS_MAX);
 		return DT_FAIL;
 	}
-	p = &s->parts[s->n];
-	p->name = strdup(name);
-	if (!p->name) {
-		dt->refuse(call, "out of memory");
-		return DT_FAIL;
-	}
+	p->name = name;
 	s->n++;
-	if (get_step(call, dt, b, name, "needed", &p->needed) != DT_OK ||
-	    get_step(call, dt, b, name, "authentic", &p->authentic) != DT_OK ||
-	    get_step(call, dt, b, name, "before", &p->before) != DT_OK ||
-	    get_step(call, dt, b, name, "after_success", &p->after_success) != DT_OK ||
-	    get_step(call, dt, b, name, "after_failure", &p->after_failure) != DT_OK ||
-	    get_step(call, dt, b, name, "after_before_failure", &p->after_before_failure) != DT_OK ||
-	    get_step(call, dt, b, name, "after_denial", &p->after_denial) != DT_OK)
-		return DT_FAIL;
-	return get_files(call, dt, b, p);
+	for (int i = 0; i < STEPS; i++)
+		if (get_step(b, name, keys[i], &p->steps[i]) != DT_OK)
+			return DT_FAIL;
+	return get_files(b, p);
+}
+
+static int get_bundle(struct state *s, const char *name);
+
+static int get_parts(struct state *s, const struct setting *parts)
+{
+	char *rest = own(&s->b, strdup(parts->value)), *word;
+	int r = rest ? DT_OK : no_memory(&s->b);
+
+	s->stack[s->depth++] = parts;
+	while (r == DT_OK && (word = strsep(&rest, " \t")) != NULL)
+		if (*word)
+			r = get_bundle(s, word);
+	s->depth--;
+	return r;
 }
 
 /* A bundle of parts is these, in order; one without is itself. */
-static int get_bundle(struct dt_call *call, const struct dt_services *dt, struct state *s, const char *name)
+static int get_bundle(struct state *s, const char *name)
 {
-	const struct setting *parts = in_section(&s->b, name, "parts");
-	char *copy, *rest, *word;
-	int r = DT_OK;
+	const struct setting *parts = in_section(&s->b, name, "parts"), *of = s->depth ? s->stack[s->depth - 1] : NULL;
 
 	for (size_t i = 0; i < s->depth; i++)
-		if (strcmp(s->stack[i], name) == 0) {
-			dt->refuse(call, "%s: it is a part of itself", name);
-			return DT_FAIL;
-		}
-	if (!has_section(&s->b, name)) {
-		dt->refuse(call, "there is no bundle %s%s%s", name, s->depth ? ", a part of " : "",
-			   s->depth ? s->stack[s->depth - 1] : "");
+		if (strcmp(s->stack[i]->section, name) == 0)
+			return wrong(&s->b, of->section, of, "a part of itself: ", name);
+	if (!in_section(&s->b, name, "")) {
+		if (of)
+			return wrong(&s->b, of->section, of, "there is no bundle ", name);
+		s->b.dt->refuse(s->b.call, "there is no bundle %s", name);
 		return DT_FAIL;
 	}
 	if (!parts)
-		return get_part(call, dt, s, name);
-	copy = strdup(parts->value);
-	if (!copy || s->depth == PARTS_MAX) {
-		free(copy);
-		dt->refuse(call, "%s: too deep", name);
-		return DT_FAIL;
-	}
-	s->stack[s->depth++] = name;
-	rest = copy;
-	while (r == DT_OK && (word = strsep(&rest, " \t")) != NULL)
-		if (*word)
-			r = get_bundle(call, dt, s, word);
-	s->depth--;
-	free(copy);
-	return r;
+		return get_part(s, name);
+	if (!*parts->value)
+		return wrong(&s->b, name, parts, "it names none", "");
+	return s->depth < PARTS_MAX ? get_parts(s, parts) : wrong(&s->b, name, parts, "too deep", "");
 }
 
 static int bundle_prepare(struct dt_call *call, const struct dt_services *dt)
@@ -387,25 +383,13 @@ static int bundle_prepare(struct dt_call *call, const struct dt_services *dt)
 		return DT_FAIL;
 	}
 	dt->set_state(call, s);
+	s->b.call = call;
+	s->b.dt = dt;
 	if (!is_name(name)) {
 		dt->refuse(call, "\"%s\": a name is of letters, digits, dots, _ and -", name);
 		return DT_FAIL;
 	}
-	if (read_all(call, dt, &s->b) != DT_OK)
-		return DT_FAIL;
-	return get_bundle(call, dt, s, name);
-}
-
-static void free_part(struct part *p)
-{
-	for (size_t i = 0; i < p->owned_count; i++)
-		free(p->owned[i]);
-	free(p->owned);
-	free(p->sources);
-	free(p->exclude);
-	free(p->words[0]);
-	free(p->words[1]);
-	free(p->name);
+	return read_all(&s->b) == DT_OK ? get_bundle(s, name) : DT_FAIL;
 }
 
 static int bundle_finish(struct dt_call *call, const struct dt_services *dt)
@@ -414,15 +398,9 @@ static int bundle_finish(struct dt_call *call, const struct dt_services *dt)
 
 	if (!s)
 		return DT_OK;
-	for (size_t i = 0; i < s->n; i++)
-		free_part(&s->parts[i]);
-	for (size_t i = 0; i < s->b.n; i++) {
-		free(s->b.v[i].section);
-		free(s->b.v[i].key);
-		free(s->b.v[i].value);
-	}
-	for (size_t i = 0; i < s->b.path_count; i++)
-		free(s->b.paths[i]);
+	for (size_t i = 0; i < s->b.owned_count; i++)
+		free(s->b.owned[i]);
+	free(s->b.owned);
 	free(s->b.v);
 	free(s);
 	return DT_OK;
@@ -435,44 +413,59 @@ struct run {
 	const struct dt_services *dt;
 	const struct state *s;
 	bool applied[PARTS_MAX];	/* something of it changed in this run */
-	bool told;			/* a message was added */
+	bool told;			/* a message was added, and no semicolon behind it */
 };
 
 struct said {
 	char text[SAID_MAX + 1];
 	size_t len;
+	bool begins;			/* an empty line on stdout comes first, and has not yet */
 };
 
 static void output(void *arg, int stream, const char *data, size_t len)
 {
 	struct said *s = arg;
-	size_t n = len < SAID_MAX - s->len ? len : SAID_MAX - s->len;
+	size_t n;
 
-	(void)stream;
+	if (s->begins && stream == DT_STDOUT && len && *data == '\n') {
+		s->begins = false;
+		data++;
+		len--;
+	}
+	n = len < SAID_MAX - s->len ? len : SAID_MAX - s->len;
 	memcpy(s->text + s->len, data, n);
 	s->len += n;
 	s->text[s->len] = '\0';
 }
 
-/* Runs a step to its end.  DT_OK and *status (0 where there is no such step; -1: a signal), or what the service said. */
+static void trim(struct said *s)
+{
+	while (s->len && s->text[s->len - 1] == '\n')
+		s->text[--s->len] = '\0';
+}
+
+/*
+ * Runs a step to its end.  DT_OK and *status (0 where there is no such step; -1: a signal), or what the service said.
+ * said->begins is left where sudo(8) did not let it begin.
+ */
 static int run_step(struct run *r, const struct part *p, const struct step *s, int *status, struct said *said)
 {
-	struct dt_exec e = { .command = s->command, .output = output, .arg = said };
+	bool sudo = p->sudo && !s->here;
+	struct dt_exec e = { .output = output, .arg = said, .flags = sudo ? DT_EXEC_SUDO : 0 };
 	struct dt_exit end;
 	int ret;
 
 	*status = 0;
-	said->len = 0;
-	said->text[0] = '\0';
+	*said = (struct said){ .begins = sudo };
 	if (!s->command)
 		return DT_OK;
-	if (!s->here && p->sudo)
-		e.flags = DT_EXEC_SUDO;
+	e.command = sudo ? r->dt->format(r->task, "echo\n%s", s->command) : s->command;
+	if (!e.command)
+		return DT_FAIL;
 	ret = s->here ? r->dt->local(r->task, &e, &end) : r->dt->exec(r->task, &e, &end);
 	if (ret == DT_OK)
 		*status = end.status;
-	while (said->len && said->text[said->len - 1] == '\n')
-		said->text[--said->len] = '\0';
+	trim(said);
 	return ret;
 }
 
@@ -484,17 +477,23 @@ static const char *comma(struct run *r)
 	return text;
 }
 
+/* run: which of those kept; NULL: what this one did. */
+static int undo(struct run *r, const struct part *p, const char *run)
+{
+	int ret;
+
+	r->dt->message(r->task, "%s%s: ", comma(r), p->name);
+	ret = r->dt->undo(r->task, p->name, run, p->sudo);
+	r->dt->message(r->task, "%s", ret == DT_OK ? "rolled back" : " (not taken back)");
+	return ret;
+}
+
 /* What was changed in this run is taken back, the last part first. */
 static void take_back(struct run *r)
 {
-	for (size_t i = r->s->n; i-- > 0;)
-		if (r->applied[i]) {
-			const struct part *p = &r->s->parts[i];
-
-			if (r->dt->undo(r->task, p->name, p->sudo) == DT_OK)
-				r->dt->message(r->task, "%s%s: rolled back", comma(r), p->name);
-			r->applied[i] = false;
-		}
+	for (size_t i = r->s->n; i-- > 0; r->applied[i] = false)
+		if (r->applied[i])
+			(void)undo(r, &r->s->parts[i], NULL);
 }
 
 /* A step failed: what it leads to, and the line that says which it was. */
@@ -512,65 +511,82 @@ static int step_failed(struct run *r, const struct part *p, const struct step *s
 			   then ? after->name : "");
 }
 
+/* A step that has to end well. */
+static int must(struct run *r, const struct part *p, enum which step, enum which after)
+{
+	struct said said;
+	int status, ret = run_step(r, p, &p->steps[step], &status, &said);
+
+	return ret != DT_OK || !status ? ret : step_failed(r, p, &p->steps[step], status, &said, &p->steps[after]);
+}
+
 /* DT_OK and *go: the host needs it, and takes it. */
 static int may_go(struct run *r, const struct part *p, bool *go)
 {
+	const struct step *needed = &p->steps[NEEDED];
 	struct said said;
-	int status, ret;
+	int status, ret = run_step(r, p, needed, &status, &said);
 
 	*go = false;
-	ret = run_step(r, p, &p->needed, &status, &said);
 	if (ret != DT_OK)
 		return ret;
-	if (status != 0) {
-		r->dt->message(r->task, "%s%s: not needed", comma(r), p->name);
-		return DT_OK;
-	}
-	ret = run_step(r, p, &p->authentic, &status, &said);
-	if (ret != DT_OK)
-		return ret;
-	if (status != 0)
-		return step_failed(r, p, &p->authentic, status, &said, &p->after_denial);
-	*go = true;
+	/* from 126 on, a status says that it could not run, or what ended it */
+	if (status != 0 && (said.begins || status < 0 || status >= 126))
+		return step_failed(r, p, needed, status, &said, NULL);
+	*go = status == 0;
+	if (*go)
+		return must(r, p, AUTHENTIC, AFTER_DENIAL);
+	r->dt->message(r->task, "%s%s: not needed", comma(r), p->name);
 	return DT_OK;
+}
+
+/* changed: also where it only would. */
+static int bring(struct run *r, const struct part *p, const struct dt_fileset *files, bool *changed)
+{
+	static const struct step transfer = { .name = "transfer" };
+	struct dt_files_done done = { 0 };
+
+	if (r->dt->push(r->task, files, &done) != DT_OK) {
+		r->told = true;
+		return step_failed(r, p, &transfer, 1, NULL, &p->steps[AFTER_FAILURE]);
+	}
+	*changed = done.created || done.changed || done.deleted;
+	return DT_OK;
+}
+
+/* Runs before where something would change. */
+static int prepare(struct run *r, const struct part *p)
+{
+	bool would = false;
+	int ret;
+
+	/* looking is quiet, but for what is wrong */
+	r->dt->message(r->task, "%s", comma(r));
+	r->told = false;
+	ret = bring(r, p, p->look, &would);
+	return would ? must(r, p, BEFORE, AFTER_BEFORE_FAILURE) : ret;
+}
+
+static void begin_message(struct run *r, const struct part *p)
+{
+	if (r->s->n > 1)
+		r->dt->message(r->task, "%s%s: ", comma(r), p->name);
+	r->told = true;
 }
 
 static int apply(struct run *r, size_t i)
 {
-	static const struct step transfer = { .name = "transfer" };
 	const struct part *p = &r->s->parts[i];
-	struct dt_files_done done = { 0 };
-	struct said said;
 	bool go;
-	int status, ret = may_go(r, p, &go);
+	int ret = may_go(r, p, &go);
 
+	if (ret == DT_OK && go && p->look)
+		ret = prepare(r, p);
 	if (ret != DT_OK || !go)
 		return ret;
-	if (p->before.command) {
-		ret = r->dt->push(r->task, p->look, &done);
-		if (ret != DT_OK)
-			return ret;
-		if (done.created || done.changed || done.deleted) {
-			ret = run_step(r, p, &p->before, &status, &said);
-			if (ret != DT_OK)
-				return ret;
-			if (status != 0)
-				return step_failed(r, p, &p->before, status, &said, &p->after_before_failure);
-		}
-	}
-	if (r->s->n > 1)
-		r->dt->message(r->task, "%s%s: ", comma(r), p->name);
-	ret = r->dt->push(r->task, p->files, &done);
-	r->told = true;
-	if (ret != DT_OK)
-		return step_failed(r, p, &transfer, 1, NULL, &p->after_failure);
-	r->applied[i] = done.created || done.changed || done.deleted;
-	if (!r->applied[i])
-		return DT_OK;
-	ret = run_step(r, p, &p->after_success, &status, &said);
-	if (ret != DT_OK)
-		return ret;
-	return status == 0 ? DT_OK : step_failed(r, p, &p->after_success, status, &said, &p->after_failure);
+	begin_message(r, p);
+	ret = bring(r, p, p->files, &r->applied[i]);
+	return r->applied[i] ? must(r, p, AFTER_SUCCESS, AFTER_FAILURE) : ret;
 }
 
 static int check(struct run *r, size_t i)
@@ -581,63 +597,78 @@ static int check(struct run *r, size_t i)
 
 	if (ret != DT_OK || !go)
 		return ret;
-	if (r->s->n > 1)
-		r->dt->message(r->task, "%s%s: ", comma(r), p->name);
-	r->told = true;
+	begin_message(r, p);
 	return r->dt->push(r->task, p->files, NULL);
 }
 
-static int rollback(struct run *r, size_t i)
-{
-	/* what came last goes first */
-	const struct part *p = &r->s->parts[r->s->n - 1 - i];
-	int ret = r->dt->undo(r->task, p->name, p->sudo);
-
-	if (ret == DT_OK)
-		r->dt->message(r->task, "%s%s: rolled back", comma(r), p->name);
-	return ret;
-}
-
-/* Of what may be undone, the newest first: when, who, and how many files were there before. */
-static int history(struct run *r, size_t i)
+/* What may be undone of a part: all, the newest first, or TIME NUMBER RUN of the newest (receive.sh keeps them). */
+static int kept(struct run *r, const struct part *p, const char *which, struct said *said)
 {
 	static const char script[] =
 		"if [ \"$(id -u)\" = 0 ]; then k=/var/lib/dt/undo/$1; else k=${XDG_STATE_HOME:-$HOME/.local/state}/dt/undo/$1; fi; "
-		"for i in \"$k\"/*/undo; do if [ -f \"$i\" ]; then v=${i%/undo}; n=${v##*/}; "
-		"echo \"${n%%-*} $(cat \"$v/by\") $(cat \"$v/folder\")\"; fi; done";
-	const struct part *p = &r->s->parts[i];
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-history", p->name };
-	struct said said = { .len = 0 };
-	struct dt_exec e = { .output = output, .arg = &said, .flags = p->sudo ? DT_EXEC_SUDO : 0 };
+		"n=; a=; for i in \"$k\"/*/undo; do if [ -f \"$i\" ]; then v=${i%/*}; read -r x y < \"$v/by\"; "
+		"n=\"${y%% *} ${v##*/} $x\"; a=\"$y $(cat \"$v/folder\")\n$a\"; fi; done; "
+		"if [ $2 = all ]; then echo \"$a\"; else echo \"$n\"; fi";
+	const char *argv[] = { "/bin/sh", "-c", script, "dt-kept", p->name, which };
+	struct dt_exec e = { .output = output, .arg = said, .flags = p->sudo ? DT_EXEC_SUDO : 0 };
 	struct dt_exit end;
-	int ret = DT_FAIL;
+	int ret;
 
+	*said = (struct said){ .len = 0 };
 	e.command = r->dt->quote(r->task, argv, sizeof(argv) / sizeof(*argv));
-	if (e.command)
-		ret = r->dt->exec(r->task, &e, &end);
-	if (ret != DT_OK)
-		return ret;
-	if (end.status != 0)
-		return r->dt->fail(r->task, end.status > 0 ? end.status : 1, "%s", said.text);
-	while (said.len && said.text[said.len - 1] == '\n')
-		said.text[--said.len] = '\0';
-	r->dt->message(r->task, "%s%s: %s", r->told ? "\n" : "", p->name, said.len ? said.text : "nothing to undo");
+	ret = e.command ? r->dt->exec(r->task, &e, &end) : DT_FAIL;
+	trim(said);
+	if (ret == DT_OK && end.status != 0)
+		ret = r->dt->fail(r->task, end.status > 0 ? end.status : 1, "%s%s: %s", comma(r), p->name, said->text);
+	return ret;
+}
+
+/* The last apply of all parts, what came last first. */
+static int rollback(struct run *r, const char *name)
+{
+	char of[PARTS_MAX][80] = { "" }, *last = of[0], *run;
+	struct said said;
+	int ret = DT_OK;
+
+	for (size_t i = 0; i < r->s->n; i++) {
+		ret = kept(r, &r->s->parts[i], "newest", &said);
+		if (ret != DT_OK)
+			return ret;
+		(void)snprintf(of[i], sizeof(of[i]), "%.79s", said.text);
+		last = strcmp(of[i], last) > 0 ? of[i] : last;
+	}
+	run = strrchr(last, ' ');
+	if (!run)
+		return r->dt->fail(r->task, 1, "%s: there is nothing to undo", name);
+	for (size_t i = r->s->n; ret == DT_OK && i-- > 0;)
+		if (strstr(of[i], run))
+			ret = undo(r, &r->s->parts[i], run + 1);
+	return ret;
+}
+
+/* Of what may be undone: when, who, and where. */
+static int history(struct run *r, size_t i)
+{
+	const struct part *p = &r->s->parts[i];
+	struct said said;
+	int ret = kept(r, p, "all", &said);
+
+	if (ret == DT_OK)
+		r->dt->message(r->task, "%s%s: %s", r->told ? "\n" : "", p->name, said.len ? said.text : "nothing to undo");
 	r->told = true;
-	return DT_OK;
+	return ret;
 }
 
 static int bundle_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt)
 {
 	struct run r = { .task = task, .dt = dt, .s = dt->state(call) };
 	const char *action = dt->arg(call, "action");
-	int (*each)(struct run *r, size_t i) = strcmp(action, "apply") == 0	 ? apply
-					       : strcmp(action, "rollback") == 0 ? rollback
-					       : strcmp(action, "history") == 0	 ? history
-										 : check;
 	int ret = DT_OK;
 
+	if (strcmp(action, "rollback") == 0)
+		return rollback(&r, dt->arg(call, "name"));
 	for (size_t i = 0; ret == DT_OK && i < r.s->n; i++)
-		ret = each(&r, i);
+		ret = strcmp(action, "apply") == 0 ? apply(&r, i) : strcmp(action, "history") == 0 ? history(&r, i) : check(&r, i);
 	return ret;
 }
 

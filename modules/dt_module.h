@@ -154,6 +154,12 @@ struct dt_files_done {
 };
 
 /*
+ * One "key = value" of an INI file; at the start of a section key and value
+ * are NULL.  NULL, or static text that says what is wrong.
+ */
+typedef const char *dt_ini_fn(void *arg, const char *section, const char *key, const char *value, int line);
+
+/*
  * What dt does for a module.  The table only grows at its end; .size tells a
  * module how much of it this dt has.
  */
@@ -238,16 +244,17 @@ struct dt_services {
 	 */
 	int (*push)(struct dt_task *, const struct dt_fileset *, struct dt_files_done *done);
 	int (*pull)(struct dt_task *, const struct dt_fileset *, struct dt_files_done *done);
-	/* run: undoes the last push that was kept under a name; sudo as that had it. */
-	int (*undo)(struct dt_task *, const char *keep, bool sudo);
 	/*
-	 * prepare: reads an INI file.  each gets every "key = value" of it in
-	 * order (values that go on in further lines joined by spaces), and at the
-	 * start of a section key and value NULL; it returns NULL, or static text
-	 * that says what is wrong: then refuse() is called with file and line.
+	 * run: undoes the push that was kept under a name; sudo as that had it.
+	 * run NULL: one of this task; else of the task that is named so there.
 	 */
-	int (*read_ini)(struct dt_call *, const char *path,
-			const char *(*each)(void *arg, const char *section, const char *key, const char *value), void *arg);
+	int (*undo)(struct dt_task *, const char *keep, const char *run, bool sudo);
+	/*
+	 * prepare: reads an INI file.  each gets all of it in order (values that go
+	 * on in further lines joined by spaces); where it says what is wrong,
+	 * refuse() is called with file and line.
+	 */
+	int (*read_ini)(struct dt_call *, const char *path, dt_ini_fn *each, void *arg);
 
 	/*
 	 * prepare: says that run waits in services alone (no sleep, poll, lock

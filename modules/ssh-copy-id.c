@@ -12,73 +12,147 @@
 #include <unistd.h>
 
 /*
- * stdin: keys, a line each.  $1 add or remove, $2 check or "-".  A new file is
- * written beside the old one and moved over it: sshd never reads half of one.
+ * stdin: keys, a line each.  $1 add or remove, $2 check or "-", $3 the awk
+ * program.  A new file is written beside the old one and moved over it: sshd
+ * never reads half of one.  What awk writes goes through cat: busybox awk says
+ * nothing of a full disk.
  */
 static const char script[] =
 	"umask 077; cd || exit 1; "
-	"f=.ssh/authorized_keys; "
-	"if [ -L $f ]; then f=$(readlink -f $f) || exit 1; fi; "
-	"t=$f.dt-$$; trap \"rm -f $t\" EXIT; trap \"exit 1\" HUP INT TERM PIPE; "
-	"was=0; is=0; "
-	"if [ $2 = check ]; then t=/dev/null; elif [ $1 = add ] || [ -f $f ]; then "
+	"todo=$1; check=$2; others=$3; f=.ssh/authorized_keys; "
+	"die() { printf \"%s\\n\" \"$*\" >&2; exit 1; }; "
+	"clean() { rm -f -- \"$t\" \"$t.x\"; }; "
+	"others() { LC_ALL=C awk -v type=\"$type\" -v blob=\"$blob\" \"$others\" \"$1\"; }; "
+	"if [ -L \"$f\" ]; then f=$(readlink -f \"$f\") || die .ssh/authorized_keys: a link that leads nowhere; fi; "
+	"[ -f \"$f\" ] || [ ! -e \"$f\" ] || die \"$f: not a regular file\"; "
+	"old=$f; [ -f \"$f\" ] || old=/dev/null; "
+	"t=$f.dt-$$; trap clean EXIT; trap \"exit 1\" HUP INT TERM PIPE; "
+	"if [ \"$check\" != check ] && { [ \"$todo\" = add ] || [ -f \"$f\" ]; }; then "
 	"mkdir -p .ssh && chmod go-w .ssh . || exit 1; "
-	"if [ -f $f ]; then cp -p $f $t && chmod go-w $t; else : > $t; fi || exit 1; "
-	"if [ -s $t ] && [ \"$(tail -c 1 $t | tr \"\\n\" x)\" != x ]; then echo >> $t || exit 1; fi; fi; "
-	"while read -r type blob comment; do "
-	"if grep -qF -e \"$type $blob\" $f 2>/dev/null; then was=$((was+1)); "
-	"if [ $1 = remove ] && [ $2 != check ]; then grep -vF -e \"$type $blob\" $t > $t.x; [ $? -le 1 ] && cat $t.x > $t || exit 1; "
-	"rm -f $t.x; fi; "
-	"else is=$((is+1)); if [ $1 = add ]; then printf \"%s\\n\" \"$type $blob${comment:+ $comment}\" >> $t || exit 1; fi; fi; "
+	"if [ -f \"$f\" ]; then cp -p \"$f\" \"$t\" && chmod go-w \"$t\"; else : > \"$t\"; fi || exit 1; "
+	"if [ -s \"$t\" ] && [ \"$(tail -c 1 \"$t\" | tr \"\\n\" x)\" != x ]; then echo >> \"$t\" || exit 1; fi; fi; "
+	"n=0; while read -r type blob comment; do "
+	"others \"$old\" > /dev/null; case $? in 0) there=remove;; 9) there=add;; *) exit 1;; esac; "
+	"[ \"$todo\" = \"$there\" ] || continue; n=$((n+1)); [ \"$check\" != check ] || continue; "
+	"if [ \"$todo\" = add ]; then printf \"%s\\n\" \"$type $blob${comment:+ $comment}\" >> \"$t\"; "
+	"else { others \"$t\" || kill $$; } | cat > \"$t.x\" && cat \"$t.x\" > \"$t\"; fi || exit 1; "
 	"done; "
-	"if [ $1 = add ]; then n=$is; else n=$was; fi; "
-	"if [ $2 != check ] && [ $n -gt 0 ]; then { sync $t 2>/dev/null || sync; } && mv -f $t $f || exit 1; fi; "
-	"echo $n";
+	"if [ \"$check\" != check ] && [ \"$n\" -gt 0 ]; then "
+	"{ sync \"$t\" 2>/dev/null || sync; } && mv -f \"$t\" \"$f\" || exit 1; fi; "
+	"echo \"$n\"";
+
+/*
+ * The lines without the key; 0 where it was there, 9 where not.  As in sshd, a
+ * line is TYPE BASE64, or that behind options, whose blanks are in quotes.
+ */
+static const char others[] =
+	"{ line = $0; sub(/\\r$/, \"\") } "
+	"/^[ \\t]*#/ { print line; next } "
+	"$1 != type || $2 != blob { gsub(/\\\\\"/, \"\"); sub(/^[ \\t]*([^ \\t\"]|\"[^\"]*\")*[ \\t]+/, \"\") } "
+	"$1 == type && $2 == blob { there = 1; next } "
+	"{ print line } "
+	"END { exit there ? 0 : 9 }";
 
 struct keys {
 	char *text;		/* the lines that are sent */
 	size_t len, count;
 };
 
-static const char *const types[] = {
-	"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-	"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com", "ssh-dss", NULL,
+/* The fields of a key in its blob: type, curve if any, key, others; each a length in 4 bytes and its bytes. */
+static const struct type {
+	const char *name, *curve;
+	size_t fields, key;	/* how many; the key's bytes, 0: any */
+} types[] = {
+	{ "ssh-ed25519", NULL, 2, 32 },
+	{ "ssh-rsa", NULL, 3, 0 },
+	{ "ssh-dss", NULL, 5, 0 },
+	{ "ecdsa-sha2-nistp256", "nistp256", 3, 65 },
+	{ "ecdsa-sha2-nistp384", "nistp384", 3, 97 },
+	{ "ecdsa-sha2-nistp521", "nistp521", 3, 133 },
+	{ "sk-ssh-ed25519@openssh.com", NULL, 3, 32 },
+	{ "sk-ecdsa-sha2-nistp256@openssh.com", "nistp256", 4, 65 },
+	{ 0 }
 };
 
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* One line of a key file: "TYPE BASE64 [COMMENT]".  NULL, or what is wrong with it. */
-static const char *fault(const char *line, size_t len)
+/* The bytes of base64 text, 3 for 4, or 0 where sshd would not take it. */
+static size_t decode(const char *text, size_t len, unsigned char *out)
 {
-	size_t type = strcspn(line, " \t"), blob;
-	bool known = false;
+	unsigned bits = 0;
+	size_t n = 0, pad = 0;
 
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
-			return "a control byte";
-	for (const char *const *t = types; *t; t++)
-		known |= strlen(*t) == type && strncmp(*t, line, type) == 0;
-	if (!known || type >= len)
-		return strstr(line, "PRIVATE KEY") ? "a private key; its public half is in the file with .pub"
-						   : "no public key in a line of its own";
-	blob = strspn(line + type + 1, base64);
-	if (blob < 40 || (line[type + 1 + blob] != ' ' && line[type + 1 + blob] != '\0'))
-		return "a public key that is cut short, or not base64";
-	return NULL;
+	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
+		pad++;
+	for (size_t i = 0; i < len - pad; i++) {
+		const char *digit = strchr(base64, text[i]);
+
+		if (!digit)
+			return 0;
+		bits = bits << 6 | (unsigned)(digit - base64);
+		if (i % 4)
+			out[n++] = (unsigned char)(bits >> (6 - i % 4 * 2));
+	}
+	/* the last digit has bits that belong to no byte */
+	return len % 4 || bits & ((1U << pad * 2) - 1) ? 0 : n;
 }
 
-/* Is it there already, with whatever comment? */
-static bool has_key(const struct keys *k, const char *line)
+/* Is the blob a key of that type, whole, and nothing behind it?  RFC 4253, 6.6 */
+static bool is_key(const struct type *type, const unsigned char *blob, size_t len)
 {
-	size_t type = strcspn(line, " \t"), len = type + 1 + strspn(line + type + 1, base64);
+	size_t i, n, key = type->curve ? 2 : 1;
 
-	return k->len && memmem(k->text, k->len, line, len) != NULL;
+	for (i = 0; len >= 4; i++, blob += n, len -= n) {
+		const char *text = i == 0 ? type->name : i < key ? type->curve : NULL;
+
+		n = (size_t)blob[0] << 24 | (size_t)blob[1] << 16 | (size_t)blob[2] << 8 | blob[3];
+		blob += 4;
+		len -= 4;
+		if (!n || n > len || (i == key && type->key && n != type->key))
+			return false;
+		if (text && (n != strlen(text) || memcmp(blob, text, n) != 0))
+			return false;
+	}
+	return len == 0 && i == type->fields;
+}
+
+/* Adds a line "TYPE BASE64 [COMMENT]", unless its key is there; text has room.  NULL, or what is wrong with it. */
+static const char *add_line(struct keys *k, const char *line)
+{
+	int len = (int)strcspn(line, " \t"), blob_len;
+	const char *blob = line + len + strspn(line + len, " \t"), *comment;
+	const struct type *type = types;
+	unsigned char bytes[8192];
+	char *end = k->text + k->len;
+
+	for (const char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ' && *c != '\t')
+			return "a control byte";
+	while (type->name && (strncmp(type->name, line, (size_t)len) != 0 || type->name[len]))
+		type++;
+	if (!type->name)
+		return strstr(line, "PRIVATE KEY") ? "a private key; its public half is in the file with .pub" :
+			"no public key in a line of its own";
+	blob_len = (int)strcspn(blob, " \t");
+	comment = blob + blob_len + strspn(blob + blob_len, " \t");
+	if ((size_t)blob_len > sizeof(bytes) || !is_key(type, bytes, decode(blob, (size_t)blob_len, bytes)))
+		return "a public key that is cut short, not base64, or of another type";
+	/* every key begins with the 00 00 00 of a length */
+	for (const char *c = comment; (c = strstr(c, "AAAA")) != NULL; c++)
+		if (strspn(c, base64) >= 40)
+			return "two public keys on a line";
+	len = sprintf(end, "%.*s %.*s", len, line, blob_len, blob);
+	if (memmem(k->text, k->len, end, (size_t)len))
+		return NULL;
+	k->len += (size_t)(len + sprintf(end + len, "%s%s\n", *comment ? " " : "", comment));
+	k->count++;
+	return NULL;
 }
 
 /* Adds the keys of a file.  DT_OK, or DT_FAIL after refuse(). */
 static int add_file(struct dt_call *call, const struct dt_services *dt, struct keys *k, const char *path)
 {
-	size_t len, count = k->count;
+	size_t len;
 	const char *text = dt->read_file(call, path, &len);
 	char *copy, *rest, *line, *grown;
 	bool seen = false;
@@ -97,30 +171,22 @@ static int add_file(struct dt_call *call, const struct dt_services *dt, struct k
 	rest = copy;
 	for (int number = 1; (line = strsep(&rest, "\n")) != NULL; number++) {
 		const char *wrong;
-		size_t n;
 
 		line += strspn(line, " \t");
 		if (*line && line[strlen(line) - 1] == '\r')
 			line[strlen(line) - 1] = '\0';
 		if (!*line || *line == '#')
 			continue;
-		wrong = fault(line, strlen(line));
+		wrong = add_line(k, line);
 		if (wrong) {
 			dt->refuse(call, "%s:%d: %s", path, number, wrong);
 			free(copy);
 			return DT_FAIL;
 		}
 		seen = true;
-		if (has_key(k, line))
-			continue;
-		n = strlen(line);
-		memcpy(k->text + k->len, line, n);
-		memcpy(k->text + k->len + n, "\n", 2);
-		k->len += n + 1;
-		k->count++;
 	}
 	free(copy);
-	if (k->count > count || (seen && k->count))
+	if (seen)
 		return DT_OK;
 	dt->refuse(call, "%s: no public key in it", path);
 	return DT_FAIL;
@@ -163,7 +229,7 @@ static int copy_prepare(struct dt_call *call, const struct dt_services *dt)
 	return r == DT_OK && !n ? add_own(call, dt, k) : r;
 }
 
-/* The script's count, and what went wrong. */
+/* The script's count, which is the last line (a login shell may greet), and what went wrong. */
 struct answer {
 	struct {
 		char text[400];
@@ -177,19 +243,26 @@ static void output(void *arg, int stream, const char *data, size_t len)
 	char *text = stream == DT_STDOUT ? a->number.text : a->said.text;
 	size_t *n = stream == DT_STDOUT ? &a->number.len : &a->said.len;
 
-	for (; len && *n < sizeof(a->said.text) - 1; len--)
-		text[(*n)++] = *data++;
+	for (; len; len--, data++) {
+		if (stream == DT_STDOUT && *n && (text[*n - 1] == '\n' || *n == sizeof(a->said.text) - 1))
+			*n = 0;
+		if (*n < sizeof(a->said.text) - 1)
+			text[(*n)++] = *data;
+		text[*n] = '\0';
+	}
 }
 
 static int copy_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt)
 {
 	const struct keys *k = dt->state(call);
 	bool del = dt->arg_number(call, "remove") != 0, check = dt->arg_number(call, "check") != 0;
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-keys", del ? "remove" : "add", check ? "check" : "-" };
+	const char *argv[] = { "/bin/sh", "-c", script, "dt-keys", del ? "remove" : "add", check ? "check" : "-",
+			       others };
 	struct answer a = { .number = { .len = 0 } };
 	struct dt_exec exec = { .in = k->text, .in_len = k->len };
 	struct dt_exit end;
 	unsigned long n;
+	char *rest;
 	int r;
 
 	exec.command = dt->quote(task, argv, sizeof(argv) / sizeof(*argv));
@@ -202,7 +275,9 @@ static int copy_run(struct dt_task *task, const struct dt_call *call, const stru
 		return r;
 	if (end.status != 0)
 		return dt->fail(task, end.status > 0 ? end.status : 1, "authorized_keys was not changed: %s", a.said.text);
-	n = strtoul(a.number.text, NULL, 10);
+	n = strtoul(a.number.text, &rest, 10);
+	if (rest == a.number.text || strcmp(rest, "\n") != 0)
+		return dt->fail(task, 1, "no count of keys in the answer: %s", a.number.text);
 	if (n)
 		dt->message(task, "%s%lu key%s %s", check ? "would be: " : "", n, n == 1 ? "" : "s", del ? "removed" : "added");
 	else

@@ -33,13 +33,19 @@ static int local(struct dt_err *err, const char *path)
 
 /* ---- folders ---- */
 
+/* Of temporary folders alone: nothing that is fetched has this bit. */
+#define STAGE_MODE 01700
+
 /* What is left by a dt of this machine that no longer runs. */
-static bool is_stale(const char *name)
+static bool is_stale(int dir, const char *name)
 {
+	struct stat st;
 	int used = 0;
 	long pid;
 
-	return sscanf(name, ".dt-%ld-%n", &pid, &used) == 1 && used && pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+	return sscanf(name, ".dt-%ld-%n", &pid, &used) == 1 && used && pid > 0 && kill((pid_t)pid, 0) != 0 &&
+	       errno == ESRCH && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	       (st.st_mode & 07777) == STAGE_MODE && st.st_uid == geteuid();
 }
 
 /* A temporary folder holds files only. */
@@ -68,7 +74,7 @@ static void remove_stale(int dir)
 	const struct dirent *e;
 
 	while (d && (e = readdir(d)) != NULL)
-		if (is_stale(e->d_name))
+		if (is_stale(dir, e->d_name))
 			remove_stage(dir, e->d_name);
 	if (d)
 		(void)closedir(d);
@@ -76,40 +82,77 @@ static void remove_stale(int dir)
 		(void)close(fd);
 }
 
-struct here *here_open(const char *path, bool make, struct dt_err *err)
+/* One step down, through no link.  Takes dir over.  -1: errno. */
+static int step_down(int dir, const char *name, bool make)
+{
+	int next, was;
+
+	if (make && mkdirat(dir, name, 0700) != 0 && errno != EEXIST) {
+		next = -1;
+	} else {
+		next = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0 && errno == ELOOP)
+			errno = ENOTDIR;
+	}
+	was = errno;
+	(void)close(dir);
+	errno = was;
+	return next;
+}
+
+static int open_below(const char *path, const char *below, bool make)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (dir >= 0 && *below) {
+		size_t n = strcspn(below, "/");
+		char name[NAME_MAX + 1];
+
+		if (n > NAME_MAX) {
+			(void)close(dir);
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(name, below, n);
+		name[n] = '\0';
+		below += n + (below[n] == '/');
+		if (n)
+			dir = step_down(dir, name, make);
+	}
+	return dir;
+}
+
+struct here *here_open(const char *path, const char *below, bool make, struct dt_err *err)
 {
 	struct here *h = calloc(1, sizeof(*h));
-	char *below;
+	char *inside = NULL;
 
 	if (!h) {
 		(void)err_nomem(err);
 		return NULL;
 	}
 	h->dir = h->stage = h->file = h->last_dir = -1;
-	h->path = strdup(path);
 	h->sum = sha256_new();
 	/* make_parents makes what is above a file */
-	below = h->path && asprintf(&below, "%s/x", path) >= 0 ? below : NULL;
-	if (!h->sum || !below) {
+	if (!h->sum || asprintf(&h->path, "%s%s%s", path, *below ? "/" : "", below) < 0 || asprintf(&inside, "%s/x", path) < 0) {
 		(void)err_nomem(err);
 		goto fail;
 	}
-	if (make && make_parents(below, err) != 0) {
+	if (make && make_parents(inside, err) != 0) {
 		err->code = ERR_LOCAL;
 		goto fail;
 	}
-	/* the last step is a host's name, and no link; those before are our user's own */
-	h->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	h->dir = open_below(path, below, make);
 	if (h->dir < 0 && (make || errno != ENOENT)) {
-		(void)local(err, path);
+		(void)local(err, h->path);
 		goto fail;
 	}
-	if (h->dir >= 0)
+	if (h->dir >= 0 && make)
 		remove_stale(h->dir);
-	free(below);
+	free(inside);
 	return h;
 fail:
-	free(below);
+	free(inside);
 	here_close(h);
 	return NULL;
 }
@@ -251,7 +294,7 @@ static int stage(struct here *h, struct dt_err *err)
 		return 0;
 	random_hex(digits, 8);
 	(void)snprintf(h->stage_name, sizeof(h->stage_name), ".dt-%ld-%s", (long)getpid(), digits);
-	if (mkdirat(h->dir, h->stage_name, 0700) != 0)
+	if (mkdirat(h->dir, h->stage_name, STAGE_MODE) != 0)
 		return local(err, h->path);
 	h->stage = openat(h->dir, h->stage_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return h->stage >= 0 ? 0 : local(err, h->path);
@@ -291,7 +334,7 @@ int here_add(struct here *h, const char *data, size_t len, struct dt_err *err)
 
 int here_end(struct here *h, mode_t mode, int64_t mtime, unsigned char sum[SHA256_SIZE], struct dt_err *err)
 {
-	const struct timespec times[2] = { { 0, UTIME_NOW }, { mtime < 0 ? 0 : (time_t)mtime, mtime < 0 ? UTIME_NOW : 0 } };
+	const struct timespec times[2] = { { 0, UTIME_NOW }, { mtime == HERE_NOW ? 0 : (time_t)mtime, mtime == HERE_NOW ? UTIME_NOW : 0 } };
 	int r = fchmod(h->file, mode) == 0 && futimens(h->file, times) == 0 ? 0 : local(err, h->path);
 
 	sha256_end(h->sum, sum);
@@ -337,23 +380,22 @@ int here_sync(struct here *h, struct dt_err *err)
 	return h->stage < 0 || syncfs(h->stage) == 0 ? 0 : local(err, h->path);
 }
 
-int here_folder(struct here *h, const char *path, mode_t mode, struct dt_err *err)
+int here_folder(struct here *h, const char *path, mode_t mode, bool always, struct dt_err *err)
 {
-	bool missing;
-	int dir = parent_of(h, path, &missing, err);
+	bool missing, made;
+	int dir = parent_of(h, path, &missing, err), fd, r = 0;
 
 	if (dir < 0)
 		return missing ? err_sys(err, ERR_LOCAL, ENOENT, "%s/%s", h->path, path) : -1;
-	if (mkdirat(dir, base_name(path), 0700) != 0) {
-		enum here_kind kind;
-
-		if (errno != EEXIST)
-			return err_sys(err, ERR_LOCAL, errno, "%s/%s", h->path, path);
-		return here_look(h, path, &kind, err) != 0 ? -1
-		       : kind == HERE_FOLDER		  ? 0
-							  : err_sys(err, ERR_LOCAL, ENOTDIR, "%s/%s", h->path, path);
-	}
-	return fchmodat(dir, base_name(path), mode, 0) == 0 ? 0 : err_sys(err, ERR_LOCAL, errno, "%s/%s", h->path, path);
+	made = mkdirat(dir, base_name(path), 0700) == 0;
+	if (!made && errno != EEXIST)
+		return err_sys(err, ERR_LOCAL, errno, "%s/%s", h->path, path);
+	fd = openat(dir, base_name(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || ((made || always) && fchmod(fd, mode) != 0))
+		r = err_sys(err, ERR_LOCAL, errno, "%s/%s", h->path, path);
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
 }
 
 int here_place(struct here *h, size_t i, const char *path, struct dt_err *err)

@@ -16,12 +16,13 @@
 struct here;
 
 /*
- * Opens the folder; make: it, and those above it, are made where missing.
- * Temporary folders that a dead dt left in it are removed.  A folder that is
- * missing, where it is not to be made, is an empty one.
+ * Opens the folder path/below; make: it, and those above it, are made where
+ * missing, and temporary folders that a dead dt left in it are removed.  path
+ * is the user's own; no step of below leads through a link.  A folder that
+ * is missing, where it is not to be made, is an empty one.
  * NULL: ERR_LOCAL "PATH: ...".
  */
-struct here *here_open(const char *path, bool make, struct dt_err *err);
+struct here *here_open(const char *path, const char *below, bool make, struct dt_err *err);
 /* Removes what was staged and not put in place. */
 void here_close(struct here *h);
 
@@ -36,9 +37,10 @@ int here_compare(struct here *h, const char *path, uint64_t size, const unsigned
 bool here_same_link(struct here *h, const char *path, const char *text);
 
 /*
- * Receives file number i: begin, data, end.  mode and mtime (-1: now) are
- * what it gets, less the umask.  sum: what its bytes make.  0, or -1: ERR_LOCAL.
+ * Receives file number i: begin, data, end.  mode and mtime (HERE_NOW) are
+ * what it gets.  sum: what its bytes make.  0, or -1: ERR_LOCAL.
  */
+#define HERE_NOW INT64_MIN
 int here_begin(struct here *h, size_t i, struct dt_err *err);
 int here_add(struct here *h, const char *data, size_t len, struct dt_err *err);
 int here_end(struct here *h, mode_t mode, int64_t mtime, unsigned char sum[SHA256_SIZE], struct dt_err *err);
@@ -48,8 +50,8 @@ int here_link(struct here *h, size_t i, const char *text, struct dt_err *err);
 
 /* All is staged: to disk with it. */
 int here_sync(struct here *h, struct dt_err *err);
-/* Makes a folder in its place, where it is not there yet. */
-int here_folder(struct here *h, const char *path, mode_t mode, struct dt_err *err);
+/* Makes a folder in its place, where it is not there yet; always: one that is there gets the mode too. */
+int here_folder(struct here *h, const char *path, mode_t mode, bool always, struct dt_err *err);
 /* Moves number i to its place. */
 int here_place(struct here *h, size_t i, const char *path, struct dt_err *err);
 

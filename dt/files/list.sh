@@ -1,10 +1,11 @@
 # What is to be fetched?  $1 "r" where folders are; then the sources.
 #
 # The first answer is "Z zstd" or "Z -".  For each source comes "S KIND", for a
-# tree or file then a line "P ..." that ends in "//" for each thing in it, "X"
-# where some could not be looked at, and the sums: "SUM  NAME" for small
-# files of plain names, "B SUM NAME//" for others; and "Y SIZE", to what a sample
-# of 256 KiB, or less, shrinks.  "E" is the end.
+# tree or file then a line "P ..." that ends in "//" for it and each thing in
+# it, "X" where some could not be looked at, and the sums: "SUM  NAME" for
+# small files of plain names, "B SUM NAME//" for others; for links "K NAME//" and
+# a line with their text and "//"; and "Y SIZE", to what a sample of 256 KiB, or
+# less, shrinks.  "E" is the end.
 #
 # This file is sent as one line: each statement ends with a semicolon, and
 # there are no single quotes.
@@ -16,16 +17,19 @@ echo "Z $z";
 f="P %f %s %Y %n//";
 n="*[[:cntrl:]\\\\]*";
 l="for i do s=\$(openssl dgst -sha256 -r < \"\$i\" 2>/dev/null || sha256sum < \"\$i\") && printf \"B %s %s//\n\" \"\${s%%[ *]*}\" \"\$i\"; done";
+k="for i do printf \"K %s//\n%s//\n\" \"\$i\" \"\$(readlink -n \"\$i\")\"; done";
 y() { if [ $z = zstd ]; then echo "Y $(head -c 262144 | zstd -cq -1 | wc -c)"; fi; };
 for x do
 	cd -- "$h";
+	case $x in /*) ;; *) x=./$x;; esac;
 	if [ -d "$x" ]; then
 		if [ "$r" != r ]; then echo "S folder"; continue; fi;
 		if ! cd -P -- "$x"; then echo "S closed"; continue; fi;
 		echo "S tree";
-		find . -mindepth 1 -exec stat -c "$f" {} + || echo X;
+		find . -exec stat -c "$f" {} + || echo X;
 		find . -type f ! -size +2048 ! -path "$n" -exec sha256sum {} +;
 		find . -type f \( -size +2048 -o -path "$n" \) -exec sh -c "$l" sh {} +;
+		find . -type l -exec sh -c "$k" sh {} +;
 		find . -type f -exec cat {} + 2>/dev/null | y;
 	elif [ -f "$x" ]; then
 		echo "S file";

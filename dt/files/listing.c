@@ -21,6 +21,11 @@ static const char script[] =
 /* ---- names ---- */
 
 /* No step of it is empty, "." or "..", or longer than a name may be once it is escaped. */
+static bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 127;
+}
+
 static bool is_safe(const char *path)
 {
 	if (!*path || strlen(path) > PATH_LIMIT)
@@ -31,7 +36,7 @@ static bool is_safe(const char *path)
 		if (!n || (n == 1 && *step == '.') || (n == 2 && strncmp(step, "..", 2) == 0))
 			return false;
 		for (size_t i = 0; i < n; i++)
-			len += (unsigned char)step[i] < ' ' || step[i] == 127 ? 4 : 1;
+			len += is_control(step[i]) ? 4 : 1;
 		if (len > NAME_MAX)
 			return false;
 	}
@@ -55,7 +60,7 @@ const char *pull_name(const char *source, char *room, size_t size)
 static int add_escaped(struct buf *out, const char *path)
 {
 	for (; *path; path++)
-		if ((unsigned char)*path < ' ' || *path == 127 ? buf_addf(out, "\\x%02x", (unsigned char)*path) != 0
+		if (is_control(*path) ? buf_addf(out, "\\x%02x", (unsigned char)*path) != 0
 							       : buf_addc(out, *path) != 0)
 			return -1;
 	return 0;
@@ -101,6 +106,12 @@ static void sort(struct listing *l)
 static int add(struct listing *l, const char *path, struct listed **out, struct dt_err *err)
 {
 	l->bytes += sizeof(*l->v) + strlen(path) + 16;
+	/* a control byte becomes four, and then its name is looked at with all others */
+	for (const char *c = path; *c; c++)
+		if (is_control(*c)) {
+			l->odd = true;
+			l->bytes += 8;
+		}
 	if (l->bytes > LISTED_MAX)
 		return err_set(err, ERR_FAIL, "more names than %lu MiB", LISTED_MAX >> 20);
 	if (l->n == l->cap) {
@@ -122,6 +133,11 @@ static int add(struct listing *l, const char *path, struct listed **out, struct 
 	return 0;
 }
 
+static bool has_file(const struct listing *l)
+{
+	return l->n && l->v[l->n - 1].source == l->current - 1;
+}
+
 static bool is_source(const struct listing *l, const char *name)
 {
 	char room[NAME_MAX + 1];
@@ -130,31 +146,86 @@ static bool is_source(const struct listing *l, const char *name)
 	return own && strcmp(own, name) == 0;
 }
 
-/* "P MODE SIZE MTIME ./NAME" */
+/* A folder that is left out takes what is in it along. */
+static bool is_excluded(const struct listing *l, const char *path, bool folder)
+{
+	char *above = l->p->exclude && *l->p->exclude ? strdup(path) : NULL;
+	bool out = false;
+
+	for (char *slash = above ? strchr(above, '/') : NULL; slash && !out; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		out = fileset_excluded(l->p->exclude, above, true);
+		*slash = '/';
+	}
+	free(above);
+	return out || fileset_excluded(l->p->exclude, path, folder);
+}
+
+/* "P MODE SIZE MTIME ./NAME", or "." for a tree's own folder */
 static int take_file(struct listing *l, const char *line, struct dt_err *err)
 {
 	unsigned long mode;
 	unsigned long long size;
 	long long mtime;
 	struct listed *f = NULL;
+	const char *name;
+	char kind = l->kinds[l->current - 1];
 	int used = 0;
 
-	if (sscanf(line, "P %lx %llu %lld %n", &mode, &size, &mtime, &used) != 3 || strncmp(line + used, "./", 2) != 0 ||
-	    size > INT64_MAX || mode > 0177777)
+	if (sscanf(line, "P %lx %llu %lld %n", &mode, &size, &mtime, &used) != 3 || size > INT64_MAX || mode > 0177777)
 		return answer_nonsense(err);
-	/* the sums come after all names; and a file is the one that was asked for */
-	if (l->summing || (l->kinds[l->current - 1] == 'f' && !is_source(l, line + used + 2)))
+	name = line + used;
+	/* the sums come after all names */
+	if (l->summing || kind == '-')
 		return answer_nonsense(err);
-	if (!is_safe(line + used + 2))
-		return err_set(err, ERR_FAIL, "the host sent a name that is not safe");
-	if (fileset_excluded(l->p->exclude, line + used + 2, S_ISDIR(mode)))
+	if (kind == 't' && strcmp(name, ".") == 0) {
+		l->modes[l->current - 1] = (mode_t)mode & 0777;
 		return 0;
-	if (add(l, line + used + 2, &f, err) != 0)
+	}
+	if (strncmp(name, "./", 2) != 0)
+		return answer_nonsense(err);
+	name += 2;
+	/* a file is the one that was asked for, and no second one */
+	if (kind == 'f' && (!is_source(l, name) || !S_ISREG(mode) || has_file(l)))
+		return answer_nonsense(err);
+	if (!is_safe(name))
+		return err_set(err, ERR_FAIL, "the host sent a name that is not safe");
+	if (kind == 't' && is_excluded(l, name, S_ISDIR(mode)))
+		return 0;
+	if (add(l, name, &f, err) != 0)
 		return -1;
 	f->mode = (mode_t)mode;
 	f->size = size;
 	f->mtime = mtime;
 	return 0;
+}
+
+/* "K ./NAME", and then its text */
+static int take_link(struct listing *l, const char *line, struct dt_err *err)
+{
+	size_t i;
+
+	if (strncmp(line, "K ./", 4) != 0 || l->kinds[l->current - 1] != 't')
+		return answer_nonsense(err);
+	l->summing = true;
+	sort(l);
+	i = listing_find(l, (uint32_t)(l->current - 1), line + 4);
+	l->link = i < l->n && S_ISLNK(l->v[i].mode) ? &l->v[i] : &l->nobody;
+	return 0;
+}
+
+static int take_text(struct listing *l, const char *text, struct dt_err *err)
+{
+	struct listed *f = l->link;
+
+	l->link = NULL;
+	l->bytes += strlen(text) + 16;
+	if (f == &l->nobody || f->link)
+		return 0;
+	if (l->bytes > LISTED_MAX)
+		return err_set(err, ERR_FAIL, "more names than %lu MiB", LISTED_MAX >> 20);
+	f->link = strdup(text);
+	return f->link ? 0 : err_nomem(err);
 }
 
 /* "SUM  ./NAME" or "B SUM ./NAME": of what was listed before. */
@@ -177,6 +248,12 @@ static int take_sum(struct listing *l, const char *line, size_t len, struct dt_e
 	return 0;
 }
 
+/* Of a file its own line must have come. */
+static int end_source(const struct listing *l, struct dt_err *err)
+{
+	return l->current && l->kinds[l->current - 1] == 'f' && !has_file(l) ? answer_nonsense(err) : 0;
+}
+
 static int take_source(struct listing *l, const char *kind, struct dt_err *err)
 {
 	static const struct {
@@ -189,28 +266,48 @@ static int take_source(struct listing *l, const char *kind, struct dt_err *err)
 	const char *source = l->p->sources[l->current];
 	char text[PATH_LIMIT + 100];
 
-	if (!source)
+	if (!source || end_source(l, err) != 0)
 		return answer_nonsense(err);
-	l->summing = false;
+	l->summing = l->sampled = false;
 	l->kinds[l->current++] = strcmp(kind, "tree") == 0 ? 't' : strcmp(kind, "file") == 0 ? 'f' : '-';
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
 		if (strcmp(kind, faults[i].kind) == 0) {
 			(void)snprintf(text, sizeof(text), "%.*s: %s", PATH_LIMIT, source, faults[i].words);
 			return strs_add(&l->faults, text) == 0 ? 0 : err_nomem(err);
 		}
+	if (l->kinds[l->current - 1] == 't' && !l->p->recursive)
+		return answer_nonsense(err);
 	return l->kinds[l->current - 1] == '-' ? answer_nonsense(err) : 0;
 }
 
 static bool has_path(void *arg, char first)
 {
-	(void)arg;
-	return first == 'P' || first == 'B';
+	const struct listing *l = arg;
+
+	return l->link || first == 'P' || first == 'B' || first == 'K';
+}
+
+/* "Y SIZE": what a sample shrinks to. */
+static int take_sample(struct listing *l, const char *line, struct dt_err *err)
+{
+	uint64_t packed = strtoull(line + 1, NULL, 10), left = SAMPLE;
+
+	if (l->sampled)
+		return answer_nonsense(err);
+	l->summing = l->sampled = true;
+	for (size_t i = 0; i < l->n && left; i++)
+		if (l->v[i].source == l->current - 1 && S_ISREG(l->v[i].mode))
+			left -= l->v[i].size < left ? l->v[i].size : left;
+	l->packs = packed < (SAMPLE - left) - (SAMPLE - left) / 4;
+	return 0;
 }
 
 static int take_line(void *arg, char *line, size_t len, struct dt_err *err)
 {
 	struct listing *l = arg;
 
+	if (l->link)
+		return take_text(l, line, err);
 	if (str_starts(line, "S "))
 		return take_source(l, line + 2, err);
 	if (*line == 'Z') {
@@ -219,7 +316,7 @@ static int take_line(void *arg, char *line, size_t len, struct dt_err *err)
 	}
 	if (strcmp(line, "E") == 0) {
 		l->whole = true;
-		return 0;
+		return end_source(l, err);
 	}
 	if (!l->current)
 		return answer_nonsense(err);
@@ -227,17 +324,37 @@ static int take_line(void *arg, char *line, size_t len, struct dt_err *err)
 		l->partial = true;
 		return 0;
 	}
-	if (*line == 'Y') {
-		uint64_t packed = strtoull(line + 1, NULL, 10), left = SAMPLE;
-
-		/* what the sample was made of */
-		for (size_t i = 0; i < l->n && left; i++)
-			if (l->v[i].source == l->current - 1 && S_ISREG(l->v[i].mode))
-				left -= l->v[i].size < left ? l->v[i].size : left;
-		l->packs = packed < (SAMPLE - left) - (SAMPLE - left) / 4;
-		return 0;
+	switch (*line) {
+	case 'P':
+		return take_file(l, line, err);
+	case 'K':
+		return take_link(l, line, err);
+	case 'Y':
+		return take_sample(l, line, err);
+	default:
+		return take_sum(l, line, len, err);
 	}
-	return *line == 'P' ? take_file(l, line, err) : take_sum(l, line, len, err);
+}
+
+/* What is in a folder stands behind the folder, and a thing stands once. */
+static int check_tree(const struct listing *l, struct dt_err *err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const char *path = l->v[i].path, *slash = strrchr(path, '/');
+		char parent[PATH_LIMIT + 1];
+		size_t above;
+
+		if (i && compare(&l->v[i - 1], &l->v[i]) == 0)
+			return err_set(err, ERR_FAIL, "the host sent a name twice");
+		if (!slash)
+			continue;
+		memcpy(parent, path, (size_t)(slash - path));
+		parent[slash - path] = '\0';
+		above = listing_find(l, l->v[i].source, parent);
+		if (above == l->n || !S_ISDIR(l->v[above].mode))
+			return answer_nonsense(err);
+	}
+	return 0;
 }
 
 static int by_text(const void *a, const void *b)
@@ -252,6 +369,9 @@ static int check_doubles(struct listing *l, struct dt_err *err)
 	struct buf b;
 	int r = 0;
 
+	/* where they are of one source, and as they are there, none is twice */
+	if (!l->odd && !l->p->sources[1])
+		return 0;
 	buf_init(&b, (size_t)5 * PATH_LIMIT);
 	for (size_t i = 0; r == 0 && i < l->n; i++) {
 		buf_clear(&b);
@@ -285,7 +405,8 @@ int listing_run(struct listing *l, const struct pull *p, const struct files_host
 	for (; p->sources[n]; n++)
 		r |= strs_add(&argv, p->sources[n]);
 	l->kinds = calloc(n + 1, 1);
-	if (r || !l->kinds) {
+	l->modes = calloc(n + 1, sizeof(*l->modes));
+	if (r || !l->kinds || !l->modes) {
 		r = err_nomem(err);
 	} else {
 		e.command = h->dt->quote(h->task, (const char *const *)argv.v, argv.n);
@@ -299,7 +420,7 @@ int listing_run(struct listing *l, const struct pull *p, const struct files_host
 	if (r == DT_OK) {
 		(void)buf_adds(&l->said, a.said.data);
 		sort(l);
-		r = check_doubles(l, err) == 0 ? DT_OK : DT_FAIL;
+		r = check_tree(l, err) == 0 && check_doubles(l, err) == 0 ? DT_OK : DT_FAIL;
 	}
 	answer_release(&a);
 	strs_release(&argv);
@@ -308,10 +429,13 @@ int listing_run(struct listing *l, const struct pull *p, const struct files_host
 
 void listing_release(struct listing *l)
 {
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		free(l->v[i].path);
+		free(l->v[i].link);
+	}
 	free(l->v);
 	free(l->kinds);
+	free(l->modes);
 	strs_release(&l->faults);
 	buf_release(&l->said);
 }

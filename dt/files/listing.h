@@ -19,10 +19,11 @@ struct listed {
 	uint32_t source;
 	mode_t mode;
 	bool has_sum;
-	bool wanted;		/* for who fetches: it differs */
+	bool wanted, is_new, arrived;	/* for who fetches: it differs, is not here, came whole */
 	uint64_t size;
 	int64_t mtime;
 	unsigned char sum[SHA256_SIZE];
+	char *link;		/* the text of a link, or NULL */
 };
 
 struct listing {
@@ -32,12 +33,15 @@ struct listing {
 	bool partial;		/* some things could not be looked at; said has the host's words */
 	bool has_zstd, packs;	/* it can compress, and that pays */
 	char *kinds;		/* of each source: 't'ree, 'f'ile, '-' */
+	mode_t *modes;		/* of each tree's own folder */
 	struct buf said;
 
 	/* its own */
 	const struct pull *p;
 	size_t cap, current, bytes, sorted;
-	bool whole, summing;
+	bool whole, summing, sampled;
+	bool odd;		/* a name has control bytes */
+	struct listed *link, nobody;	/* whose text comes next */
 };
 
 /* DT_OK; or DT_FAIL: with *err, or with ERR_NONE where the host's outcome is recorded. */

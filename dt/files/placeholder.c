@@ -3,9 +3,11 @@
 #include <fnmatch.h>
 #include <string.h>
 
-bool placeholder_in(const char *text)
+const char *placeholder_in(const char *text)
 {
-	return strchr(text, '{') != NULL;
+	while ((text = strchr(text, '{')) != NULL && text[1] == '{')
+		text += 2;
+	return text;
 }
 
 static const char *tag_of(const struct dt_host *h, const char *pattern)

@@ -16,7 +16,8 @@
 #include "dt/base/err.h"
 #include "modules/dt_module.h"
 
-bool placeholder_in(const char *text);	/* also for "{{" */
+/* Where the first one begins, or NULL; "{{" is none. */
+const char *placeholder_in(const char *text);
 /*
  * Adds the text with its placeholders filled in.  0, or -1: ERR_MODULE
  * "HOST: no attribute rack (in PATH)"; a value that is no part of a path ("..", "a/b").

@@ -67,7 +67,56 @@ static int path_here(struct fetch *f, size_t i, struct buf *path)
 
 static int conflict(struct fetch *f, const char *path, const char *what)
 {
-	return err_set(f->err, ERR_LOCAL, "%s/%s: %s", f->p->folder, path, what);
+	return err_set(f->err, ERR_LOCAL, "%s/%s/%s: %s", f->p->folder, f->p->below, path, what);
+}
+
+/*
+ * Does a link lead to something in the same tree?  A step up is one from a
+ * folder of that tree: from another link it could lead anywhere.
+ */
+static bool stays_inside(const struct listing *l, const struct listed *x)
+{
+	const char *text = x->link, *slash = strrchr(x->path, '/');
+	char at[2 * PATH_MAX + 1];
+	size_t len = slash ? (size_t)(slash - x->path) : 0, found;
+
+	if (!text || !*text || *text == '/' || strlen(text) >= PATH_MAX || len >= PATH_MAX)
+		return false;
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			return false;
+	memcpy(at, x->path, len);
+	at[len] = '\0';
+	for (const char *p = text; *p;) {
+		size_t n = strcspn(p, "/");
+
+		if (n == 2 && strncmp(p, "..", 2) == 0) {
+			found = listing_find(l, x->source, at);
+			if (found == l->n || !S_ISDIR(l->v[found].mode))
+				return false;
+			slash = strrchr(at, '/');
+			len = slash ? (size_t)(slash - at) : 0;
+		} else if (n && !(n == 1 && *p == '.')) {
+			if (len)
+				at[len++] = '/';
+			memcpy(at + len, p, n);
+			len += n;
+		}
+		at[len] = '\0';
+		p += n + (p[n] == '/');
+	}
+	return true;
+}
+
+/* Is it there already?  0, or -1. */
+static int is_same(struct fetch *f, const struct listed *x, const char *path, enum here_kind kind, bool *same)
+{
+	*same = S_ISDIR(x->mode) && kind == HERE_FOLDER;
+	if (S_ISLNK(x->mode) && kind == HERE_LINK)
+		*same = here_same_link(f->here, path, x->link);
+	if (S_ISREG(x->mode) && kind == HERE_FILE)
+		return here_compare(f->here, path, x->size, x->sum, f->p->preserve ? mode_here(f, x) : 0, same, f->err);
+	return 0;
 }
 
 /* Sets wanted, and counts. */
@@ -75,9 +124,10 @@ static int judge(struct fetch *f, size_t i, const char *path)
 {
 	struct listed *x = &f->list.v[i];
 	enum here_kind kind;
-	bool same = false;
+	bool same;
 
-	if (!S_ISREG(x->mode) && !S_ISDIR(x->mode) && !S_ISLNK(x->mode)) {
+	if ((!S_ISREG(x->mode) && !S_ISDIR(x->mode) && !S_ISLNK(x->mode)) ||
+	    (S_ISLNK(x->mode) && !stays_inside(&f->list, x))) {
 		f->skipped++;
 		return 0;
 	}
@@ -91,27 +141,59 @@ static int judge(struct fetch *f, size_t i, const char *path)
 		return conflict(f, path, "neither a file nor a folder nor a link here");
 	if (S_ISDIR(x->mode) ? kind != HERE_NOTHING && kind != HERE_FOLDER : kind == HERE_FOLDER)
 		return conflict(f, path, S_ISDIR(x->mode) ? "not a folder here" : "a folder here");
-	if (S_ISDIR(x->mode))
-		same = kind == HERE_FOLDER;
-	else if (S_ISREG(x->mode) && kind == HERE_FILE &&
-		 here_compare(f->here, path, x->size, x->sum, f->p->preserve ? mode_here(f, x) : 0, &same, f->err) != 0)
+	if (is_same(f, x, path, kind, &same) != 0)
 		return -1;
-	/* what a link says is known when it comes */
 	x->wanted = !same;
+	x->is_new = kind == HERE_NOTHING;
 	f->count.unchanged += same;
-	f->count.created += !same && kind == HERE_NOTHING;
-	f->count.changed += !same && kind != HERE_NOTHING;
-	if (!same && S_ISREG(x->mode))
-		f->count.bytes += x->size;
+	f->count.created += !same && x->is_new;
+	f->count.changed += !same && !x->is_new;
+	if (same || !S_ISREG(x->mode))
+		return 0;
+	/* a host may say anything: the sum stays in its bounds */
+	f->count.bytes += x->size < INT64_MAX - f->count.bytes ? x->size : INT64_MAX - f->count.bytes;
+	return 0;
+}
+
+/* The own folder of a source's tree, below the host's.  false: it has none, or is no tree. */
+static bool top_of(struct fetch *f, uint32_t source, struct buf *path)
+{
+	const struct listed top = { .path = (char[]){ "" }, .source = source };
+	char room[NAME_MAX + 1];
+
+	buf_clear(path);
+	if (f->list.kinds[source] != 't' || !pull_name(f->p->sources[source], room, sizeof(room)) ||
+	    listing_here(&f->list, &top, path) != 0)
+		return false;
+	/* "name/" */
+	if (path->len && path->data[path->len - 1] == '/')
+		path->data[--path->len] = '\0';
+	return true;
+}
+
+static int judge_tops(struct fetch *f, struct buf *path)
+{
+	enum here_kind kind;
+
+	for (uint32_t k = 0; f->p->sources[k]; k++)
+		if (top_of(f, k, path)) {
+			if (here_look(f->here, path->data, &kind, f->err) != 0)
+				return -1;
+			if (kind != HERE_NOTHING && kind != HERE_FOLDER)
+				return conflict(f, path->data, "not a folder here");
+			/* it counts where nothing else does */
+			f->count.created += !f->list.n && kind == HERE_NOTHING;
+		}
 	return 0;
 }
 
 static int judge_all(struct fetch *f)
 {
 	struct buf path;
-	int r = 0;
+	int r;
 
 	buf_init(&path, PATH_ROOM);
+	r = judge_tops(f, &path);
 	for (size_t i = 0; r == 0 && i < f->list.n; i++) {
 		r = path_here(f, i, &path);
 		if (r == 0)
@@ -127,7 +209,7 @@ static int judge_all(struct fetch *f)
 
 static bool comes(const struct listed *x)
 {
-	return x->wanted && !S_ISDIR(x->mode);
+	return x->wanted && S_ISREG(x->mode);
 }
 
 /* The folder that a source's names begin in. */
@@ -139,9 +221,10 @@ static int add_cd(struct fetch *f, uint32_t source)
 
 	buf_init(&folder, PATH_ROOM);
 	if (f->list.kinds[source] == 't')
-		r = buf_adds(&folder, text);
+		r = buf_addf(&folder, "%s%s", *text == '/' ? "" : "./", text);
 	else
-		r = slash ? buf_add(&folder, text, (size_t)(slash - text) + 1) : buf_adds(&folder, ".");
+		r = (*text == '/' ? 0 : buf_adds(&folder, "./")) |
+		    (slash ? buf_add(&folder, text, (size_t)(slash - text) + 1) : 0);
 	r |= buf_adds(&f->text, "cd -- \"$h\" && cd -P -- ") | quote_arg(&f->text, folder.data) |
 	     buf_adds(&f->text, " || exit 1\n");
 	buf_release(&folder);
@@ -165,7 +248,7 @@ static int make_program(struct fetch *f)
 	r = f->source == source ? 0 : add_cd(f, source);
 	f->source = source;
 	/* a file that was named is what its link leads to */
-	r |= buf_adds(&f->text, f->list.kinds[source] == 'f' ? "tar -chf -" : "tar -cf -");
+	r |= buf_adds(&f->text, f->list.kinds[source] == 'f' ? "tar $n -chf -" : "tar $n -cf -");
 	for (; f->next < f->list.n && f->list.v[f->next].source == source && chars < BATCH; f->next++)
 		if (comes(&f->list.v[f->next])) {
 			struct buf name;
@@ -203,57 +286,6 @@ static int unwanted(struct fetch *f)
 	return err_set(f->err, ERR_FAIL, "the host sent what nobody asked for");
 }
 
-/* Does a link lead to something in the same tree?  Its text, and the path it stands at. */
-static bool stays_inside(const char *path, const char *text)
-{
-	long depth = 0;
-
-	if (!*text || *text == '/' || strlen(text) > PATH_MAX - 1)
-		return false;
-	for (const char *p = path; (p = strchr(p, '/')) != NULL; p++)
-		depth++;
-	for (const char *p = text; *p;) {
-		size_t n = strcspn(p, "/");
-
-		if (n == 2 && strncmp(p, "..", 2) == 0)
-			depth--;
-		else if (n && !(n == 1 && *p == '.'))
-			depth++;
-		if (depth < 0)
-			return false;
-		p += n + (p[n] == '/');
-	}
-	return true;
-}
-
-static int take_link(struct fetch *f, size_t i, const char *text)
-{
-	struct listed *x = &f->list.v[i];
-	struct buf path;
-	int r;
-
-	for (const char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			text = "";
-	if (!stays_inside(x->path, text)) {
-		f->skipped++;
-		f->count.created--;
-		x->wanted = false;
-		return 0;
-	}
-	buf_init(&path, PATH_ROOM);
-	r = path_here(f, i, &path);
-	if (r == 0 && here_same_link(f->here, path.data, text)) {
-		x->wanted = false;
-		f->count.changed--;
-		f->count.unchanged++;
-	} else if (r == 0) {
-		r = here_link(f->here, i, text, f->err);
-	}
-	buf_release(&path);
-	return r;
-}
-
 static const char *without_dot(const char *name)
 {
 	return strncmp(name, "./", 2) == 0 ? name + 2 : name;
@@ -272,11 +304,10 @@ static int check_sum(struct fetch *f, size_t i)
 	struct listed *x = &f->list.v[i];
 	unsigned char sum[SHA256_SIZE];
 
-	if (here_end(f->here, mode_here(f, x), f->p->preserve ? x->mtime : -1, sum, f->err) != 0)
+	if (here_end(f->here, mode_here(f, x), f->p->preserve ? x->mtime : HERE_NOW, sum, f->err) != 0)
 		return -1;
-	if (memcmp(sum, x->sum, sizeof(sum)) == 0)
-		return 0;
-	return err_set(f->err, ERR_FAIL, "%s: it changed while it was read there, or arrived damaged", x->path);
+	x->arrived = memcmp(sum, x->sum, sizeof(sum)) == 0;
+	return x->arrived ? 0 : err_set(f->err, ERR_FAIL, "%s: it changed while it was read there, or arrived damaged", x->path);
 }
 
 static int on_entry(void *arg, const struct tar_entry *e, struct dt_err *err)
@@ -288,12 +319,10 @@ static int on_entry(void *arg, const struct tar_entry *e, struct dt_err *err)
 	f->current = f->list.n;
 	if (!x)
 		return unwanted(f);
-	if (S_ISLNK(x->mode) && f->list.kinds[x->source] == 't')
-		return e->type == TAR_SYMLINK ? take_link(f, i, e->link) : unwanted(f);
 	if (e->type == TAR_HARDLINK) {
 		/* another name of a file that came before */
 		from = listing_find(&f->list, x->source, without_dot(e->link));
-		if (from >= f->list.n || from == i || !comes(&f->list.v[from]) || !S_ISREG(f->list.v[from].mode))
+		if (from >= f->list.n || !f->list.v[from].arrived || f->list.v[from].size != x->size)
 			return unwanted(f);
 		return here_copy(f->here, from, i, err) != 0 || check_sum(f, i) != 0 ? -1 : 0;
 	}
@@ -373,8 +402,8 @@ static int fetch(struct fetch *f)
 	if (r != DT_OK || f->stop)
 		return DT_FAIL;
 	/* whatever its status: all must be there */
-	for (size_t i = f->at; i < f->list.n; i++)
-		if (comes(&f->list.v[i]))
+	for (size_t i = 0; i < f->list.n; i++)
+		if (comes(&f->list.v[i]) && !f->list.v[i].arrived)
 			return dt->fail(f->h->task, end.status > 0 ? end.status : 1, "%s: it did not arrive%s%s",
 					f->list.v[i].path, f->said.len ? ": " : "", f->said.data);
 	return DT_OK;
@@ -382,32 +411,37 @@ static int fetch(struct fetch *f)
 
 /* ---- in place ---- */
 
+static int place_one(struct fetch *f, size_t i, const char *path)
+{
+	const struct listed *x = &f->list.v[i];
+
+	if (S_ISDIR(x->mode))
+		return here_folder(f->here, path, mode_here(f, x), f->p->preserve, f->err);
+	if (!x->wanted)
+		return 0;
+	if (S_ISLNK(x->mode) && here_link(f->here, i, x->link, f->err) != 0)
+		return -1;
+	return here_place(f->here, i, path, f->err);
+}
+
 static int place(struct fetch *f)
 {
 	struct buf path;
 	int r = here_sync(f->here, f->err);
 
 	buf_init(&path, PATH_ROOM);
-	/* a tree's own folder has no entry */
-	for (uint32_t k = 0; r == 0 && f->p->sources[k]; k++) {
-		const struct listed top = { .path = (char[]){ "" }, .source = k };
-		char room[NAME_MAX + 1];
+	for (uint32_t k = 0; r == 0 && f->p->sources[k]; k++)
+		if (top_of(f, k, &path)) {
+			const struct listed top = { .mode = S_IFDIR | f->list.modes[k] };
 
-		buf_clear(&path);
-		if (f->list.kinds[k] == 't' && pull_name(f->p->sources[k], room, sizeof(room)))
-			r = listing_here(&f->list, &top, &path) != 0 ? err_nomem(f->err)
-								     : here_folder(f->here, path.data, 0700 & ~f->p->umask, f->err);
-	}
-	for (size_t i = 0; r == 0 && i < f->list.n; i++) {
-		const struct listed *x = &f->list.v[i];
-
-		if (!x->wanted)
-			continue;
-		r = path_here(f, i, &path);
-		if (r == 0)
-			r = S_ISDIR(x->mode) ? here_folder(f->here, path.data, mode_here(f, x), f->err)
-					     : here_place(f->here, i, path.data, f->err);
-	}
+			r = here_folder(f->here, path.data, mode_here(f, &top), f->p->preserve, f->err);
+		}
+	for (size_t i = 0; r == 0 && i < f->list.n; i++)
+		if (f->list.v[i].wanted || (f->p->preserve && S_ISDIR(f->list.v[i].mode))) {
+			r = path_here(f, i, &path);
+			if (r == 0)
+				r = place_one(f, i, path.data);
+		}
 	buf_release(&path);
 	return r == 0 ? here_sync(f->here, f->err) : -1;
 }
@@ -418,13 +452,13 @@ static void tell(const struct fetch *f)
 {
 	const struct dt_services *dt = f->h->dt;
 
-	files_tell(f->h, &f->count, f->p->check, f->list.n == 1);
+	files_tell(f->h, &f->count, f->p->check, f->list.n <= 1);
 	if (f->skipped)
 		dt->message(f->h->task, "; %zu left out (links that lead out of the tree, devices)", f->skipped);
 	if (f->p->check)
 		for (size_t i = 0; i < f->list.n; i++)
 			if (f->list.v[i].wanted)
-				dt->message(f->h->task, "\n+ %s", f->list.v[i].path);
+				dt->message(f->h->task, "\n%s %s", f->list.v[i].is_new ? "+" : "~", f->list.v[i].path);
 }
 
 /* What could be fetched is here; what could not makes the run on this host fail. */
@@ -443,7 +477,7 @@ static int run(struct fetch *f)
 
 	if (f->list.faults.n)
 		return f->h->dt->fail(f->h->task, 1, "%s", f->list.faults.v[0]);
-	f->here = here_open(f->p->folder, !f->p->check, f->err);
+	f->here = here_open(f->p->folder, f->p->below, !f->p->check, f->err);
 	if (!f->here || judge_all(f) != 0)
 		return DT_FAIL;
 	for (size_t i = 0; i < f->list.n; i++)

@@ -10,7 +10,8 @@
 
 struct pull {
 	const char *const *sources;	/* there, NULL-terminated; a / at the end of a folder: what is in it */
-	const char *folder;		/* here: of this host alone, or shared where the user said so */
+	const char *folder;		/* here: what the user named */
+	const char *below;		/* in it: what a host's name or attribute made, through no link */
 	const char *const *exclude;
 	uint64_t max_size;		/* bytes that may come; 0: no limit */
 	mode_t umask;

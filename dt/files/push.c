@@ -72,6 +72,14 @@ static void output(void *arg, int stream, const char *data, size_t len)
 	(void)buf_add(&t->said, data, len < room ? len : room);
 }
 
+/* What the host said, on one line with what follows. */
+static const char *said(struct transfer *t)
+{
+	while (t->said.len && t->said.data[t->said.len - 1] == '\n')
+		t->said.data[--t->said.len] = '\0';
+	return t->said.data;
+}
+
 static int transfer(const struct push *p, const struct files_host *h, const struct probe *probe, struct send *s,
 		    const char *folder)
 {
@@ -80,7 +88,7 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	bool zstd = p->pack && probe->zstd;
 	char digits[17], kib[24];
 	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", folder, digits, p->mkdir ? "mkdir" : "-",
-			       zstd ? "zstd" : "-", p->keep ? p->keep : "-", kib };
+			       zstd ? "zstd" : "-", p->keep ? p->keep : "-", kib, p->run };
 	struct dt_exit end;
 	int r;
 
@@ -94,7 +102,7 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	if (r == DT_OK && send_fault(s)->code != ERR_NONE)
 		r = h->failed(h->arg, send_fault(s));
 	else if (r == DT_OK && end.status != 0)
-		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", t.said.data);
+		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", said(&t));
 	buf_release(&t.said);
 	return r;
 }
@@ -165,11 +173,11 @@ int push_run(const struct push *p, const struct files_host *h, struct dt_files_d
 	return r;
 }
 
-int push_undo(const char *keep, const struct files_host *h)
+int push_undo(const char *keep, const char *run, const struct files_host *h)
 {
 	struct transfer t = { .send = NULL };
 	char digits[17];
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", "-", digits, "-", "undo", keep, "0" };
+	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", "-", digits, "-", "undo", keep, "0", run };
 	struct dt_exec e = { .output = output, .arg = &t, .flags = h->flags };
 	struct dt_exit end;
 	int r;
@@ -179,7 +187,7 @@ int push_undo(const char *keep, const struct files_host *h)
 	e.command = h->dt->quote(h->task, argv, ARRAY_LEN(argv));
 	r = e.command ? h->dt->exec(h->task, &e, &end) : DT_FAIL;
 	if (r == DT_OK && end.status != 0)
-		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", t.said.data);
+		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", said(&t));
 	buf_release(&t.said);
 	return r;
 }

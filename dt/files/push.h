@@ -14,6 +14,7 @@ struct push {
 	const char *owner, *group;	/* NULL: whose the old file is, or the login's */
 	const char *backup;	/* suffix of what is replaced, or NULL */
 	const char *keep;	/* the name under which what an undo needs is kept there, or NULL */
+	const char *run;	/* what it is part of, for push_undo */
 	const char *const *exclude;
 	bool check;		/* say what would change, and change nothing */
 	bool quick;		/* the same size and time are enough */
@@ -24,9 +25,9 @@ struct push {
 };
 
 /*
- * Undoes the last push that was kept under this name.  DT_OK, or what a service said.
+ * Undoes the push of a run that was kept under this name.  DT_OK, or what a service said.
  */
-int push_undo(const char *keep, const struct files_host *h);
+int push_undo(const char *keep, const char *run, const struct files_host *h);
 
 /*
  * As a module's run: DT_OK, or what a service said, and the host's result

@@ -1,9 +1,10 @@
 # Puts files in their places.  $1 the target folder, $2 random digits, $3
 # "mkdir" where that folder may be made, $4 zstd or "-", $5 a name under which
-# what is needed to undo it is kept, or "-", $6 KiB of content.  stdin: a tar archive of t/, the
-# files, of do, which calls the functions below, and of undo, which will.  All is
-# unpacked into a folder of its own, and nothing that was there is touched until
-# every sum is right.  With $4 "undo", the last that was kept is undone.
+# what is needed to undo it is kept, or "-", $6 KiB of content, $7 the run that
+# this is part of.  stdin: a tar archive of t/, the files, of do, which calls the
+# functions below, and of undo, which will.  All is unpacked into a folder of its
+# own, and nothing that was there is touched until every sum is right.  With $4
+# "undo", what this run did is undone.
 # Folders are "" (the target folder) or begin with a slash, files with "./",
 # first below t, and once into was called, below that folder.
 #
@@ -13,9 +14,14 @@ export LC_ALL=C; unset CDPATH;
 b=$1; top=$1; u=$4; n=$5; s=; v=; begun=;
 die() { echo "$*" >&2; exit 1; };
 clean() {
-	trap - EXIT; trap "" HUP INT TERM PIPE;
-	if [ "$1" != all ] && [ "$begun" ] && [ "$v" ]; then
-		( rm -rf "$s/t" && cp -pPR "$v/t" "$s/t" && . "$v/undo" ) && echo "what was in place is undone" >&2;
+	x=; trap - EXIT; trap "" HUP INT TERM PIPE;
+	if [ "$1" != all ] && [ "$begun" ]; then
+		if [ "$v" ] && [ "$u" != undo ] &&
+			x=$(exec 2>&1; u=undo; rm -rf "$s/t" && cp -pPR "$v/t" "$s/t" && . "$v/undo"); then
+			echo "stopped there; all was taken back" >&2;
+		else
+			echo "${x:+$x; }stopped there; what came before is in place" >&2; v=;
+		fi;
 	fi;
 	cd /;
 	if [ "$s" ]; then rm -rf "$s"; fi;
@@ -24,11 +30,13 @@ clean() {
 };
 trap clean EXIT;
 trap "exit 1" HUP INT TERM PIPE;
-# What was kept under a name: one folder an undo, the last one the newest.
+# What was kept under a name: one folder an undo, by numbers that count all names.
 if [ "$(id -u)" = 0 ]; then k=/var/lib/dt/undo/$n; else k=${XDG_STATE_HOME:-$HOME/.local/state}/dt/undo/$n; fi;
 if [ "$u" = undo ]; then
-	for i in "$k"/*/undo; do if [ -f "$i" ]; then v=${i%/*}; fi; done;
-	[ "$v" ] || die "$n: there is nothing to undo";
+	for i in "$k"/*/undo; do
+		if [ -f "$i" ] && read -r x w < "${i%/*}/by" && [ "$x" = "$7" ]; then v=${i%/*}; fi;
+	done;
+	[ "$v" ] || die "there is nothing to undo";
 	b=$(cat "$v/folder"; echo .); b=${b%.}; top=$b;
 fi;
 if [ "$3" = mkdir ]; then
@@ -51,9 +59,14 @@ elif [ "$u" = zstd ]; then zstd -dcq | tar -xopf -; else tar -xopf -; fi || die 
 [ -f do ] || [ "$u" = undo ] || die "the files did not arrive whole";
 mkdir -p t && cd t || exit 1;
 if [ "$n" != - ] && [ "$u" != undo ]; then
-	( umask 077; mkdir -p "$k/$(date -u +%Y%m%dT%H%M%SZ)-$2/t" ) || exit 1;
-	for i in "$k"/*-"$2"; do v=$i; done;
-	cp ../undo "$v/new" && printf %s "$b" > "$v/folder" && echo "${SUDO_USER:-$(id -un)} ${SSH_CONNECTION%% *}" > "$v/by" || exit 1;
+	x=000000;
+	for i in "${k%/*}"/*/*/; do i=${i%/}; i=${i##*/}; if [ "$i" -gt "$x" ] 2>/dev/null; then x=$i; fi; done;
+	( umask 077; mkdir -p "$k" ) || exit 1;
+	x=1$x;
+	until x=$((x + 1)); ( umask 077; mkdir "$k/${x#1}" ); do [ -d "$k/${x#1}" ] || exit 1; done;
+	v=$k/${x#1}; x=${SSH_CONNECTION%% *};
+	mkdir "$v/t" && cp ../undo "$v/new" && printf %s "$b" > "$v/folder" && printf %s "$top" > "$v/top" &&
+	echo "$7 $(date -u +%Y%m%dT%H%M%SZ) ${SUDO_USER:-$(id -un)} ${x:--}" > "$v/by" || exit 1;
 fi;
 # Sums of small files of plain names, on stdin.
 v() { sha256sum -c - > ../checked || die "wrong SHA-256: $(grep -v ": OK\$" ../checked | head -n 1)"; };
@@ -88,9 +101,23 @@ y() {
 Y() { x=$1; shift; for i do mv -f "$i" "$i$x" || exit 1; done; };
 # From the first of these on, an end before the last is undone.
 begin() { sync "$v" 2>/dev/null || sync; mv "$v/new" "$v/undo" || exit 1; begun=1; };
-m() { mv -f -- "$@" . || die "stopped there; what came before is in place"; };
+m() { begun=1; mv -f -- "$@" . || { [ "$u" = undo ] && l "$@"; } || exit 1; };
+# Of these, those that could not be moved: what is in place anyway, and what stands in the way.
+l() {
+	for i do
+		if [ ! -e "$i" ] && [ ! -L "$i" ]; then continue; fi;
+		x=./${i##*/};
+		if [ -f "$i" ] && [ ! -L "$i" ] && [ -f "$x" ] &&
+			[ "$(sha256sum < "$i")" = "$(sha256sum < "$x")" ]; then continue; fi;
+		rm -rf "$x" && mv -f -- "$i" . || return 1;
+	done;
+};
 r() { rm -rf "$@" || exit 1; };
-if [ "$u" = undo ]; then . "$v/undo"; rm -rf "$v"; clean all; exit 0; fi;
+if [ "$u" = undo ]; then
+	. "$v/undo";
+	top=$(cat "$v/top"; echo .); top=${top%.}; rm -rf "$v"; begun=;
+	clean; exit 0;
+fi;
 . ../do;
 clean all;
 # Five undos are enough.

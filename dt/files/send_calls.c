@@ -435,7 +435,7 @@ static int begins(struct send *s)
 	return s->keep ? buf_adds(&s->text, "begin\n") : 0;
 }
 
-/* Undo: modes and owners of folders. */
+/* Undo: modes and owners of folders.  chmod(1) of GNU drops their set-id bits only for five digits. */
 static int folders_back(struct send *s)
 {
 	int r = 0;
@@ -449,7 +449,7 @@ static int folders_back(struct send *s)
 		r |= into(s, s->at);
 		if (has_owner(s))
 			r |= buf_addf(&s->text, "o %lu:%lu .\n", place->uid, place->gid);
-		r |= buf_addf(&s->text, "g %o .\n", t->mode);
+		r |= buf_addf(&s->text, "g 0%04o .\n", t->mode);
 	}
 	return r;
 }
@@ -469,9 +469,9 @@ static int folders(struct send *s)
 			r |= into(s, i);
 			if (has_owner(s))
 				r |= chown_given(s, 0) | buf_adds(&s->text, " .\n");
-			r |= buf_addf(&s->text, "g %o .\n", f->mode & 07777);
+			r |= buf_addf(&s->text, "g 0%04o .\n", f->mode & 07777);
 		} else if ((f->mode & 0700) != 0700 || (f->mode & 07000)) {
-			r |= into(s, i) | buf_addf(&s->text, "g %o .\n", f->mode & 07777);
+			r |= into(s, i) | buf_addf(&s->text, "g 0%04o .\n", f->mode & 07777);
 		}
 	}
 	return r;

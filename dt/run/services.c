@@ -129,7 +129,7 @@ static const char *service_read_stdin(struct dt_call *c, size_t *len)
 
 /* One key is handed on when all its lines are there. */
 struct ini_call {
-	const char *(*each)(void *arg, const char *section, const char *key, const char *value);
+	dt_ini_fn *each;
 	void *arg;
 	char *section, *key;	/* of the one under way, or NULL */
 	struct buf value;
@@ -139,7 +139,7 @@ struct ini_call {
 
 static int ini_flush(struct ini_call *c, struct dt_err *err)
 {
-	const char *wrong = c->key ? c->each(c->arg, c->section, c->key, c->value.data) : NULL;
+	const char *wrong = c->key ? c->each(c->arg, c->section, c->key, c->value.data, c->line) : NULL;
 
 	if (wrong) {
 		(void)err_set(err, ERR_USAGE, "%s", wrong);
@@ -164,7 +164,7 @@ static int ini_line(void *arg, const char *section, const char *name, const char
 	if (ini_flush(c, err) != 0)
 		return -1;
 	if (!name) {
-		wrong = c->each(c->arg, section, NULL, NULL);
+		wrong = c->each(c->arg, section, NULL, NULL, line);
 		return wrong ? err_set(err, ERR_USAGE, "[%s]: %s", section, wrong) : 0;
 	}
 	c->section = strdup(section);
@@ -173,9 +173,7 @@ static int ini_line(void *arg, const char *section, const char *name, const char
 	return c->section && c->key && buf_adds(&c->value, value) == 0 ? 0 : err_nomem(err);
 }
 
-static int service_read_ini(struct dt_call *c, const char *path,
-			    const char *(*each)(void *arg, const char *section, const char *key, const char *value),
-			    void *arg)
+static int service_read_ini(struct dt_call *c, const char *path, dt_ini_fn *each, void *arg)
 {
 	struct ini_call ini = { .each = each, .arg = arg };
 	struct dt_err err = DT_ERR_INIT;

@@ -78,12 +78,8 @@ static struct fileset *look(struct dt_fileset *f, const struct dt_host *h, struc
 	};
 	struct fileset *set = NULL;
 	struct strs sources = { 0 };
-	int r = 0;
+	int r = sources_of(f, h, &sources, err);
 
-	for (const char *const *s = f->what.sources; !h && r == 0 && *s; s++)
-		r = strs_add(&sources, *s) == 0 ? 0 : err_nomem(err);
-	if (h)
-		r = sources_of(f, h, &sources, err);
 	if (r == 0)
 		set = fileset_new((const char *const *)sources.v, sources.n, &o, err);
 	strs_release(&sources);
@@ -95,13 +91,13 @@ static int look_all(struct dt_fileset *f, struct dt_err *err)
 	bool each = false;
 
 	for (const char *const *s = f->what.sources; *s; s++)
-		each |= placeholder_in(*s);
+		each |= placeholder_in(*s) != NULL;
 	f->set_count = each ? f->call->hosts->n : 1;
 	f->sets = calloc(f->set_count + 1, sizeof(struct fileset *));
 	if (!f->sets)
 		return err_nomem(err);
 	for (size_t i = 0; i < f->set_count; i++) {
-		f->sets[i] = look(f, each ? &f->call->hosts->v[i]->pub : NULL, err);
+		f->sets[i] = look(f, &f->call->hosts->v[i]->pub, err);
 		if (!f->sets[i])
 			return -1;
 	}
@@ -251,22 +247,38 @@ struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *
 	return NULL;
 }
 
-/* What a host's files go to here: DEST/HOST, or DEST where that names the host itself. */
-static int folder_of(const struct dt_fileset *f, const struct dt_host *h, struct buf *out, struct dt_err *err)
+/*
+ * What a host's files go to here: DEST/HOST, or DEST where that names the host
+ * itself.  What the user wrote goes to own, and what a host makes of it to below.
+ */
+static int folder_of(const struct dt_fileset *f, const struct dt_host *h, struct buf *own, struct buf *below,
+		     struct dt_err *err)
 {
-	bool own = placeholder_in(f->what.dest);
+	const char *dest = f->what.dest, *first = placeholder_in(dest);
+	size_t len = first ? (size_t)(first - dest) : strlen(dest);
+	char *start;
+	int r;
 
-	buf_clear(out);
-	if (placeholder_fill(f->what.dest, h, out, err) != 0)
-		return -1;
-	while (out->len > 1 && out->data[out->len - 1] == '/')
-		out->data[--out->len] = '\0';
-	if (own)
-		return 0;
-	return buf_addc(out, '/') != 0 ? err_nomem(err) : placeholder_fill("{host}", h, out, err);
+	buf_clear(own);
+	buf_clear(below);
+	/* up to the slash before the first placeholder */
+	while (first && len && dest[len - 1] != '/')
+		len--;
+	start = strndup(dest, len);
+	if (!start)
+		return err_nomem(err);
+	r = placeholder_fill(start, h, own, err);
+	free(start);
+	if (r == 0)
+		r = placeholder_fill(first ? dest + len : "{host}", h, below, err);
+	if (r == 0 && !own->len && buf_addc(own, '.') != 0)
+		r = err_nomem(err);
+	while (own->len > 1 && own->data[own->len - 1] == '/')
+		own->data[--own->len] = '\0';
+	return r;
 }
 
-static int check_pull(struct dt_fileset *f, const struct dt_host *h, struct buf *b, struct dt_err *err)
+static int check_pull(struct dt_fileset *f, const struct dt_host *h, struct dt_err *err)
 {
 	struct strs sources = { 0 };
 	char room[300], other[300];
@@ -283,26 +295,34 @@ static int check_pull(struct dt_fileset *f, const struct dt_host *h, struct buf 
 				r = err_set(err, ERR_MODULE, "%s: two sources have this name", name);
 	}
 	strs_release(&sources);
-	return r == 0 ? folder_of(f, h, b, err) : -1;
+	if (r == 0) {
+		struct buf own, below;
+
+		buf_init(&own, 16384);
+		buf_init(&below, 16384);
+		r = folder_of(f, h, &own, &below, err);
+		if (r == 0 && has_dots(below.data))
+			r = err_set(err, ERR_MODULE, "%s: behind a placeholder, a path without ..", f->what.dest);
+		buf_release(&own);
+		buf_release(&below);
+	}
+	return r;
 }
 
 struct dt_fileset *service_pull_files(struct dt_call *c, const struct dt_files *what)
 {
 	struct dt_fileset *f = new_files(c, what);
 	struct dt_err err = DT_ERR_INIT;
-	struct buf b;
 	int r = 0;
 
 	if (!f)
 		return NULL;
 	f->umask = umask(022);
 	(void)umask(f->umask);
-	buf_init(&b, 16384);
 	if (!*what->dest)
 		r = err_set(&err, ERR_MODULE, "the target is an empty name");
 	for (size_t i = 0; r == 0 && i < c->hosts->n; i++)
-		r = check_pull(f, &c->hosts->v[i]->pub, &b, &err);
-	buf_release(&b);
+		r = check_pull(f, &c->hosts->v[i]->pub, &err);
 	if (r == 0)
 		return f;
 	services.refuse(c, "%s", err.msg);
@@ -384,7 +404,8 @@ int service_push(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 	struct dt_err err = DT_ERR_INIT;
 	struct push p = {
 		.set = set->sets[set->set_count > 1 ? t->index : 0], .owner = set->what.owner,
-		.group = set->what.group, .backup = set->what.backup, .keep = set->what.keep, .exclude = set->what.exclude,
+		.group = set->what.group, .backup = set->what.backup, .keep = set->what.keep, .run = t->run,
+		.exclude = set->what.exclude,
 		.check = flags & DT_FILES_CHECK, .quick = flags & DT_FILES_QUICK, .del = flags & DT_FILES_DELETE,
 		.mkdir = flags & DT_FILES_MKDIR, .pack = set->pack, .quiet = flags & DT_FILES_QUIET,
 	};
@@ -412,15 +433,17 @@ int service_pull(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 	const unsigned flags = set->what.flags;
 	struct dt_err err = DT_ERR_INIT;
 	struct strs sources = { 0 };
-	struct buf folder;
+	struct buf own, below;
 	int r;
 
 	if (t->bad)
 		return DT_FAIL;
-	buf_init(&folder, 16384);
-	if (sources_of(set, host, &sources, &err) == 0 && folder_of(set, host, &folder, &err) == 0) {
+	buf_init(&own, 16384);
+	buf_init(&below, 16384);
+	if (sources_of(set, host, &sources, &err) == 0 && folder_of(set, host, &own, &below, &err) == 0) {
 		const struct pull p = {
-			.sources = (const char *const *)sources.v, .folder = folder.data, .exclude = set->what.exclude,
+			.sources = (const char *const *)sources.v, .folder = own.data, .below = below.data,
+			.exclude = set->what.exclude,
 			.max_size = (uint64_t)set->what.max_size, .umask = set->umask,
 			.recursive = flags & DT_FILES_RECURSIVE, .check = flags & DT_FILES_CHECK,
 			.preserve = flags & DT_FILES_PRESERVE, .pack = !(flags & DT_FILES_PLAIN),
@@ -430,16 +453,17 @@ int service_pull(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 	} else {
 		r = task_error(t, &err);
 	}
-	buf_release(&folder);
+	buf_release(&own);
+	buf_release(&below);
 	strs_release(&sources);
 	return r;
 }
 
-int service_undo(struct dt_task *t, const char *keep, bool sudo)
+int service_undo(struct dt_task *t, const char *keep, const char *run, bool sudo)
 {
 	struct dt_fileset none = { .known = -1, .what = { .flags = sudo ? DT_FILES_SUDO : 0 } };
 	struct host_files x = { .task = t, .files = &none };
 	const struct files_host h = host_of(&x);
 
-	return t->bad ? DT_FAIL : push_undo(keep, &h);
+	return t->bad ? DT_FAIL : push_undo(keep, run ? run : t->run, &h);
 }

@@ -45,6 +45,7 @@ struct dt_task {
 	struct strs scratch;
 	char turn[96];			/* the key held in env->logins, or "" */
 	char key[96];			/* the key of the login under way; "" once a command has ended */
+	char run[17];			/* what its pushes are kept by, for an undo */
 	bool bad;			/* an outcome that cannot become okay is recorded */
 	const struct dt_exec *exec;	/* the one under way */
 };
@@ -61,7 +62,7 @@ struct dt_fileset *service_push_files(struct dt_call *c, const struct dt_files *
 int service_push(struct dt_task *t, const struct dt_fileset *f, struct dt_files_done *done);
 struct dt_fileset *service_pull_files(struct dt_call *c, const struct dt_files *what);
 int service_pull(struct dt_task *t, const struct dt_fileset *f, struct dt_files_done *done);
-int service_undo(struct dt_task *t, const char *keep, bool sudo);
+int service_undo(struct dt_task *t, const char *keep, const char *run, bool sudo);
 void filesets_free(struct dt_fileset *f);	/* and those behind it */
 /* services_script.c: the run of a script module. */
 int script_run(struct dt_task *t);

@@ -204,8 +204,8 @@ struct sudo {
 
 static int sudo_command(struct sudo *s, const char *command, bool password)
 {
-	static const char script[] = "printf %s \"$0\" >&2; exec /bin/sh -c \"$1\"";
-	const char *argv[] = { "/bin/sh", "-c", script, s->ready, command };
+	static const char script[] = "printf %s \"$0\" >&2; export SSH_CONNECTION=\"$1\"; exec /bin/sh -c \"$2\"";
+	const char *argv[] = { "/bin/sh", "-c", script, s->ready };
 	char hex[33];
 
 	random_hex(hex, 16);
@@ -217,7 +217,11 @@ static int sudo_command(struct sudo *s, const char *command, bool password)
 	else
 		(void)snprintf(s->become, sizeof(s->become), "sudo -n --");
 	buf_init(&s->command, 4UL << 20);
-	return buf_addf(&s->command, "%s ", s->become) != 0 || quote_argv(&s->command, argv, ARRAY_LEN(argv)) != 0 ? -1 : 0;
+	/* sudo drops from where someone came */
+	if (buf_addf(&s->command, "%s ", s->become) != 0 || quote_argv(&s->command, argv, ARRAY_LEN(argv)) != 0 ||
+	    buf_adds(&s->command, " \"$SSH_CONNECTION\" ") != 0)
+		return -1;
+	return quote_arg(&s->command, command);
 }
 
 static int ended(struct dt_task *t, const struct session_exit *got, struct dt_exit *end)
@@ -425,6 +429,7 @@ void task_run(const struct dt_call *c, const struct task_env *env, size_t index,
 	call_describe(c, index, r);
 	r->user = t.target->user;
 	r->began_ms = now_ms();
+	random_hex(t.run, 8);
 	decide(&t, c->module->script ? script_run(&t) : v->run(&t, c, &services));
 	session_close(t.bulk);
 	if (t.bulk_counted)

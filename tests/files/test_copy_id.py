@@ -56,7 +56,7 @@ class Place:
 
     def text(self, name=".ssh/authorized_keys"):
         try:
-            with open(self.join(name)) as f:
+            with open(self.join(name), newline="") as f:
                 return f.read()
         except FileNotFoundError:
             return None
@@ -154,6 +154,36 @@ def test_doubles_of_other_blanks():
         check(p.lets_in(keys[0]), "sshd knows that line")
         equal(p.copy(keys[0] + ".pub"), "unchanged")
         equal(p.text(), old)
+        # those of the file are made one
+        p.clear()
+        equal(p.copy(bed.write("blanks", "\t" + old), keys[0] + ".pub"), "1 key added")
+        equal(p.text(), public(keys[0]) + " x\n")
+
+
+def test_a_key_in_options():
+    """Text in quotes is no key; what stands behind it is."""
+    for p in places:
+        for text in ('command="x %s y" %s' % (public(keys[0]), line(keys[1])),
+                     'command="\\"x %s \\" y" \t%s' % (public(keys[0]), line(keys[1])),
+                     'command="x \\"",environment="A=\t %s" %s' % (public(keys[0]), line(keys[1])),
+                     line(keys[1]).rstrip("\n") + " " + line(keys[0])):
+            p.clear(text)
+            equal(p.copy("--remove", keys[0] + ".pub"), "unchanged", text)
+            equal(p.copy(keys[0] + ".pub"), "1 key added", text)
+            equal(p.text(), text + line(keys[0]))
+            equal(p.copy("--remove", keys[1] + ".pub"), "1 key removed", text)
+            equal(p.text(), line(keys[0]))
+
+
+def test_lines_of_another_system():
+    """sshd takes a key with CR LF."""
+    for p in places[:1]:
+        old = public(keys[0]) + "\r\n" + public(keys[1]) + " x\r\n"
+        p.clear(old)
+        check(p.lets_in(keys[0]), "sshd takes it")
+        equal(p.copy(keys[0] + ".pub", keys[1] + ".pub"), "unchanged")
+        equal(p.copy("--remove", keys[0] + ".pub"), "1 key removed")
+        equal(p.text(), public(keys[1]) + " x\r\n")
 
 
 def test_a_comment_is_no_key():
@@ -164,6 +194,8 @@ def test_a_comment_is_no_key():
         equal(p.copy(keys[0] + ".pub"), "1 key added")
         check(p.lets_in(keys[0]), p.name)
         equal(p.text(), "#" + line(keys[0]) + "# " + line(keys[0]) + line(keys[0]))
+        equal(p.copy("--remove", keys[0] + ".pub"), "1 key removed")
+        equal(p.text(), "#" + line(keys[0]) + "# " + line(keys[0]))
 
 
 def test_no_final_newline():
@@ -460,8 +492,16 @@ def test_folder_in_the_place_of_the_file():
         os.remove(p.join(".ssh/authorized_keys"))
         os.mkdir(p.join(".ssh/authorized_keys"))
         os.chown(p.join(".ssh/authorized_keys"), p.uid, p.uid)
-        p.copy(keys[0] + ".pub", status=5)
+        for args in ((), ("--check",), ("--remove",)):
+            has(p.copy(*args, keys[0] + ".pub", status=5), ".ssh/authorized_keys: not a regular file")
         equal(os.listdir(p.join(".ssh/authorized_keys")), [])
+        p.tidy()
+        os.rmdir(p.join(".ssh/authorized_keys"))
+        os.symlink("/dev/null", p.join(".ssh/authorized_keys"))
+        has(p.copy(keys[0] + ".pub", status=5), "/dev/null: not a regular file")
+        os.remove(p.join(".ssh/authorized_keys"))
+        os.symlink("none/none", p.join(".ssh/authorized_keys"))
+        has(p.copy(keys[0] + ".pub", status=5), "a link that leads nowhere")
         p.tidy()
 
 

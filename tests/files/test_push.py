@@ -15,7 +15,7 @@ from daemons import Proxy  # noqa: E402
 from testing import check, ended, equal, has, main  # noqa: E402
 
 BIG = (256 if HEAVY > 1 and not SANITIZED else 8) << 20
-FILES = 1000 if SANITIZED else 10000
+FILES = 10000 if HEAVY > 1 and not SANITIZED else 1000
 
 
 def test_sizes():

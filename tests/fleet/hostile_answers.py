@@ -57,6 +57,12 @@ class Thing:
     def is_file(self):
         return not isinstance(self.mode, int) or stat.S_ISREG(self.mode)
 
+    def is_link(self):
+        return isinstance(self.mode, int) and stat.S_ISLNK(self.mode)
+
+    def text(self):
+        return b"K ./%s//\n%s//\n" % (self.path, self.link) if self.is_link() else b""
+
     def entry(self, **kw):
         if isinstance(self.mode, int) and stat.S_ISLNK(self.mode):
             return entry(self.path, type=b"2", link=self.link, **kw)
@@ -140,15 +146,16 @@ def tree(rng):
     return things
 
 
-def files(things):
-    """Those that are fetched, in the order of the request."""
-    return sorted((t for t in things if not (isinstance(t.mode, int) and stat.S_ISDIR(t.mode))), key=lambda t: t.path)
+def files(things, links=False):
+    """Those that are fetched, in the order of the request; what links say is in the listing."""
+    return sorted((t for t in things if not (isinstance(t.mode, int) and stat.S_ISDIR(t.mode)) and (links or not t.is_link())),
+                  key=lambda t: t.path)
 
 
 def listing(things, source=b"S tree\n", head=b"Z -\n", y=b"", end=b"E\n", sums=True):
     out = head + source + b"".join(t.line() for t in things)
     if sums:
-        out += b"".join(t.sum() for t in things if t.is_file())
+        out += b"".join(t.sum() for t in things if t.is_file()) + b"".join(t.text() for t in things)
     return out + y + end
 
 
@@ -673,7 +680,7 @@ def link_for_a_file(rng):
 def file_for_a_link(rng):
     things = [t for t in tree(rng) if t.path != b"l"] + [Thing(b"l", mode=LNK | 0o777, link=b"a")]
     out = b"".join(entry(b"l", body(rng), type=rng.choice((b"0", b"1", b"5", b"3")), link=b"./a") if t.path == b"l" else t.entry()
-                   for t in files(things))
+                   for t in files(things, True))
     return Answer(listing(things), out + END)
 
 

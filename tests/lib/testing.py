@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -121,6 +122,9 @@ def ended(done, status):
     return done
 
 
+SLOW = 5  # seconds; a test that takes longer says so
+
+
 def main(names):
     """Runs each function test_*; names is globals()."""
     passed = failed = 0
@@ -128,6 +132,7 @@ def main(names):
     for name, test in list(names.items()):
         if not name.startswith("test_") or not callable(test) or (chosen and name not in chosen):
             continue
+        began = time.monotonic()
         try:
             test()
             passed += 1
@@ -140,5 +145,7 @@ def main(names):
             failed += 1
             print("FAIL %s" % name)
             traceback.print_exc(file=sys.stdout)
+        if time.monotonic() - began > SLOW:
+            print("# %s: %.1f s" % (name, time.monotonic() - began))
     print("%d passed, %d failed" % (passed, failed))
     sys.exit(1 if failed or not passed else 0)
