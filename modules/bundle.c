@@ -179,8 +179,7 @@ static const struct setting *find(const struct bundles *b, const char *name, con
 
 	for (const char *suffix = name; suffix && !v; suffix = strchr(suffix, '.') ? strchr(suffix, '.') + 1 : NULL)
 		v = in_section(b, suffix, key);
-	if (!v)
-		v = in_section(b, "defaults", key);
+	v = v ? v : in_section(b, "defaults", key);
 	return v && *v->value ? v : NULL;
 }
 
