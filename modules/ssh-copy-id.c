@@ -56,6 +56,7 @@ static const char others[] =
 struct keys {
 	char *text;		/* the lines that are sent */
 	size_t len, count;
+	size_t size;		/* of text; the lines of a file always fit */
 };
 
 /* The fields of a key in its blob: type, curve if any, key, others; each a length in 4 bytes and its bytes. */
@@ -141,10 +142,11 @@ static const char *add_line(struct keys *k, const char *line)
 	for (const char *c = comment; (c = strstr(c, "AAAA")) != NULL; c++)
 		if (strspn(c, base64) >= 40)
 			return "two public keys on a line";
-	len = sprintf(end, "%.*s %.*s", len, line, blob_len, blob);
+	len = snprintf(end, k->size - k->len, "%.*s %.*s", len, line, blob_len, blob);
 	if (memmem(k->text, k->len, end, (size_t)len))
 		return NULL;
-	k->len += (size_t)(len + sprintf(end + len, "%s%s\n", *comment ? " " : "", comment));
+	k->len += (size_t)len;
+	k->len += (size_t)snprintf(k->text + k->len, k->size - k->len, "%s%s\n", *comment ? " " : "", comment);
 	k->count++;
 	return NULL;
 }
@@ -161,8 +163,10 @@ static int add_file(struct dt_call *call, const struct dt_services *dt, struct k
 		return DT_FAIL;
 	copy = memchr(text, '\0', len) ? NULL : strdup(text);
 	grown = realloc(k->text, k->len + len + 2);
-	if (grown)
+	if (grown) {
 		k->text = grown;
+		k->size = k->len + len + 2;
+	}
 	if (!copy || !grown) {
 		free(copy);
 		dt->refuse(call, "%s: not a file of public keys", path);
