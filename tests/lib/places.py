@@ -7,11 +7,11 @@ import stat
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from bed import Bed  # noqa: E402
+from bed import HEAVY, Bed  # noqa: E402
 from daemons import Accounts, Busybox, Dropbear, Sshd  # noqa: E402
 from testing import check, ended, equal  # noqa: E402
 
-BOTH = ("libssh2",) if os.environ.get("DT_SANITIZE") else ("libssh2", "openssh")
+BOTH = ("libssh2", "openssh") if HEAVY > 1 else ("libssh2",)  # both in the tests of sizes in any case
 ROOT = os.geteuid() == 0
 SANITIZED = bool(os.environ.get("DT_SANITIZE"))
 PASSWORD = "sesame 'open' \"$1\" \\n"
