@@ -21,8 +21,8 @@ struct files_host {
 	/* So many bytes of content will come; so many are through. */
 	void (*expect)(void *arg, uint64_t bytes);
 	void (*moved)(void *arg, size_t bytes);
-	/* So many bytes go over the wire: waits until they may (--limit-rate). */
-	void (*pace)(void *arg, size_t bytes);
+	/* So many bytes go over the wire: waits until they may (--limit-rate).  0, or -1: cancelled. */
+	int (*pace)(void *arg, size_t bytes);
 	/* Something here failed: the host's outcome.  DT_FAIL. */
 	int (*failed)(void *arg, const struct dt_err *err);
 	void *arg;

@@ -371,7 +371,7 @@ static void output(void *arg, int stream, const char *data, size_t len)
 	}
 	if (f->stop)
 		return;
-	f->h->pace(f->h->arg, len);
+	(void)f->h->pace(f->h->arg, len); /* a cancel is seen by whoever reads */
 	if (f->unpack ? unpack_add(f->unpack, data, len, sink, f, &malformed) != 0 : sink(f, data, len) != 0)
 		f->stop = true;
 	if (malformed)

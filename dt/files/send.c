@@ -398,6 +398,10 @@ size_t send_read(struct send *s, char *room, size_t size)
 	/* what was cut short must not look like an end */
 	if (s->fault.code != ERR_NONE)
 		return 0;
-	s->p->host->pace(s->p->host->arg, n);
+	/* and what goes on without waiting would all go after a Ctrl-C */
+	if (s->p->host->pace(s->p->host->arg, n) != 0) {
+		(void)err_set(&s->fault, ERR_KILLED, "interrupted");
+		return 0;
+	}
 	return n;
 }

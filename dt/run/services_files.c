@@ -362,20 +362,19 @@ static void moved(void *arg, size_t bytes)
 }
 
 /* A share of the line: when what went before is through. */
-static void take_share(void *arg, size_t bytes)
+static int take_share(void *arg, size_t bytes)
 {
 	const struct host_files *x = arg;
 	int64_t now, at, next;
 
 	if (!x->files->what.rate)
-		return;
+		return 0;
 	now = now_ms() * 1000000;
 	at = atomic_load(&x->files->free_ns);
 	do {
 		next = (at > now ? at : now) + (int64_t)((double)bytes * 1e9 / (double)x->files->what.rate);
 	} while (!atomic_compare_exchange_weak(&x->files->free_ns, &at, next));
-	if (next > now)
-		(void)ssh_wait(x->task->env->ssh, -1, 0, deadline_min(next / 1000000, x->task->env->deadline));
+	return next > now && ssh_wait(x->task->env->ssh, -1, 0, deadline_min(next / 1000000, x->task->env->deadline)) < 0 ? -1 : 0;
 }
 
 static int failed(void *arg, const struct dt_err *err)
