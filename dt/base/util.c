@@ -185,6 +185,22 @@ int strs_add(struct strs *l, const char *s)
 	return strs_addn(l, s, strlen(s));
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strs_sort(struct strs *l)
+{
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), by_text);
+}
+
+char **strs_find(const struct strs *l, const char *s)
+{
+	return l->n ? bsearch(&s, l->v, l->n, sizeof(*l->v), by_text) : NULL;
+}
+
 bool strs_has(const struct strs *l, const char *s)
 {
 	for (size_t i = 0; i < l->n; i++)

@@ -50,6 +50,9 @@ struct strs {
 };
 int strs_add(struct strs *l, const char *s);		/* 0, or -1: no memory */
 int strs_addn(struct strs *l, const char *s, size_t len);
+void strs_sort(struct strs *l);	/* by strcmp(3) */
+/* The place of a string in a sorted list, or NULL. */
+char **strs_find(const struct strs *l, const char *s);
 bool strs_has(const struct strs *l, const char *s);
 void strs_release(struct strs *l);
 

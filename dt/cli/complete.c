@@ -338,11 +338,6 @@ static void complete(struct completion *c, struct options *o)
 		complete_arguments(c, c->words.v[i + 1], i + 2);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int complete_words(const char *line, struct options *o, const struct complete_source *src, struct buf *out,
 		   struct dt_err *err)
 {
@@ -353,8 +348,7 @@ int complete_words(const char *line, struct options *o, const struct complete_so
 		c.word = c.words.v[c.words.n - 1];
 		complete(&c, o);
 	}
-	if (c.found.n)
-		qsort(c.found.v, c.found.n, sizeof(*c.found.v), by_text);
+	strs_sort(&c.found);
 	for (size_t i = 0; i < c.found.n && r == 0; i++)
 		if (!i || strcmp(c.found.v[i], c.found.v[i - 1]) != 0)
 			r = buf_addf(out, "%s\n", c.found.v[i]);

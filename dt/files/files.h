@@ -11,6 +11,13 @@
 #include "dt/base/err.h"
 #include "modules/dt_module.h"
 
+/* Bytes of names that go to one command there, which takes 128 KB at least. */
+#define FILES_BATCH 32768
+/* A file of more bytes has its sum taken alone, by what is fastest there; probe.sh and list.sh have it in blocks. */
+#define FILES_LARGE (1U << 20)
+/* From so many bytes on, the transport that ciphers faster is worth a login. */
+#define FILES_BULK (32UL << 20)
+
 /* How one host is reached: by the services of its task. */
 struct files_host {
 	const struct dt_services *dt;

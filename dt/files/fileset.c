@@ -160,11 +160,6 @@ static char *join(const char *a, const char *b)
 	return asprintf(&text, "%s%s%s", a, slash, b) < 0 ? NULL : text;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int list(struct search *f, const char *folder, struct strs *names)
 {
 	DIR *d = opendir(folder);
@@ -181,8 +176,7 @@ static int list(struct search *f, const char *folder, struct strs *names)
 	else if (errno)
 		r = fail(f, folder);
 	(void)closedir(d);
-	if (names->n)
-		qsort(names->v, names->n, sizeof(*names->v), by_name);
+	strs_sort(names);
 	return r;
 }
 

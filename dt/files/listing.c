@@ -357,11 +357,6 @@ static int check_tree(const struct listing *l, struct dt_err *err)
 	return 0;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Two that would be one here: of two sources, or once control bytes are written as text. */
 static int check_doubles(struct listing *l, struct dt_err *err)
 {
@@ -377,8 +372,7 @@ static int check_doubles(struct listing *l, struct dt_err *err)
 		buf_clear(&b);
 		r = listing_here(l, &l->v[i], &b) | strs_add(&names, b.data) ? err_nomem(err) : 0;
 	}
-	if (names.n)
-		qsort(names.v, names.n, sizeof(*names.v), by_text);
+	strs_sort(&names);
 	for (size_t i = 1; r == 0 && i < names.n; i++)
 		if (strcmp(names.v[i - 1], names.v[i]) == 0)
 			r = err_set(err, ERR_FAIL, "%s: two things there have this name here", names.v[i]);

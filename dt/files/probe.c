@@ -8,10 +8,6 @@
 #include "dt/base/quote.h"
 
 #define PROGRAM_MAX (128 * 1024)
-/* Names that go to one command there, which takes 128 KB at least. */
-#define BATCH 32768
-/* What is larger is asked for alone; probe.sh has it in blocks. */
-#define LARGE (1U << 20)
 /* Bytes of what may be in the folders besides. */
 #define LISTED_MAX (64UL << 20)
 
@@ -47,7 +43,7 @@ static bool alone(const struct probe *p, size_t i)
 
 	if (S_ISLNK(f->mode))
 		return true;
-	if (S_ISREG(f->mode) && f->size > LARGE && !p->quick)
+	if (S_ISREG(f->mode) && f->size > FILES_LARGE && !p->quick)
 		return true;
 	return !is_plain(f->path) || !is_plain(p->root);
 }
@@ -79,7 +75,7 @@ static int add_batch(struct probe *p)
 	size_t from = out->len, first = p->next;
 	int r = buf_adds(out, p->quick ? "t" : "p");
 
-	while (r == 0 && p->next < p->set->n && !alone(p, p->next) && out->len - from < BATCH &&
+	while (r == 0 && p->next < p->set->n && !alone(p, p->next) && out->len - from < FILES_BATCH &&
 	       !(first == 0 && p->next == 1 && one_folder(p)))
 		r = buf_addc(out, ' ') | add_path(p, out, "./", p->next++);
 	return r | buf_addc(out, '\n');
@@ -371,11 +367,6 @@ static void output(void *arg, int stream, const char *data, size_t len)
 	answer_add(&p->answer, stream, data, len);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Calls fn for each folder above path, the nearest first, until one says true. */
 static bool above(const char *path, bool (*fn)(void *arg, char *folder), void *arg)
 {
@@ -390,23 +381,18 @@ static bool above(const char *path, bool (*fn)(void *arg, char *folder), void *a
 	return found;
 }
 
-static char **find(const struct strs *list, char *path)
-{
-	return list->n ? bsearch(&path, list->v, list->n, sizeof(*list->v), by_text) : NULL;
-}
-
 static bool is_kept(void *arg, char *folder)
 {
 	const struct probe *p = arg;
 
-	return find(&p->kept, folder) != NULL;
+	return strs_find(&p->kept, folder) != NULL;
 }
 
 /* A folder that holds what is kept is kept. */
 static bool keep_above(void *arg, char *folder)
 {
 	struct probe *p = arg;
-	char **at = find(&p->extra, folder);
+	char **at = strs_find(&p->extra, folder);
 
 	if (at)
 		p->spared[at - p->extra.v] = true;
@@ -416,7 +402,7 @@ static bool keep_above(void *arg, char *folder)
 static bool goes_whole(void *arg, char *folder)
 {
 	struct probe *p = arg;
-	char **at = find(&p->extra, folder);
+	char **at = strs_find(&p->extra, folder);
 
 	return at && !p->spared[at - p->extra.v];
 }
@@ -432,10 +418,8 @@ static int spare_kept(struct probe *p)
 		free(goes);
 		return err_nomem(p->err);
 	}
-	if (n)
-		qsort(p->extra.v, n, sizeof(*p->extra.v), by_text);
-	if (p->kept.n)
-		qsort(p->kept.v, p->kept.n, sizeof(*p->kept.v), by_text);
+	strs_sort(&p->extra);
+	strs_sort(&p->kept);
 	for (size_t i = 0; i < p->kept.n; i++)
 		(void)above(p->kept.v[i], keep_above, p);
 	for (size_t i = 0; i < n; i++)

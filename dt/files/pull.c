@@ -12,10 +12,6 @@
 #include "dt/files/pack.h"
 #include "dt/files/tar.h"
 
-/* From so many bytes on, the transport that deciphers faster is worth a login. */
-#define BULK (32UL << 20)
-/* Names that go to one command there, which takes 128 KB at least. */
-#define BATCH 32768
 #define PATH_ROOM 20480
 
 static const char script[] =
@@ -249,7 +245,7 @@ static int make_program(struct fetch *f)
 	f->source = source;
 	/* a file that was named is what its link leads to */
 	r |= buf_adds(&f->text, f->list.kinds[source] == 'f' ? "tar $n -chf -" : "tar $n -cf -");
-	for (; f->next < f->list.n && f->list.v[f->next].source == source && chars < BATCH; f->next++)
+	for (; f->next < f->list.n && f->list.v[f->next].source == source && chars < FILES_BATCH; f->next++)
 		if (comes(&f->list.v[f->next])) {
 			struct buf name;
 
@@ -388,7 +384,7 @@ static int fetch(struct fetch *f)
 	struct dt_exit end;
 	int r;
 
-	if (f->count.bytes >= BULK)
+	if (f->count.bytes >= FILES_BULK)
 		e.flags |= DT_EXEC_BULK;
 	f->tar = tar_reader_new(&events, f);
 	f->unpack = zstd ? unpack_new() : NULL;

@@ -6,8 +6,6 @@
 #include "dt/base/util.h"
 #include "dt/files/send.h"
 
-/* From so many bytes on, the transport that ciphers faster is worth a login. */
-#define BULK (32UL << 20)
 #define SAID_MAX 2000
 
 static const char script[] =
@@ -95,7 +93,7 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	random_hex(digits, 8);
 	(void)snprintf(kib, sizeof(kib), "%llu", send_counts(s)->bytes / 1024);
 	buf_init(&t.said, SAID_MAX);
-	if (send_counts(s)->bytes >= BULK)
+	if (send_counts(s)->bytes >= FILES_BULK)
 		e.flags |= DT_EXEC_BULK;
 	e.command = h->dt->quote(h->task, argv, ARRAY_LEN(argv));
 	r = e.command ? h->dt->exec(h->task, &e, &end) : DT_FAIL;

@@ -11,9 +11,6 @@
 #include "dt/base/util.h"
 #include "dt/files/send_impl.h"
 
-#define BATCH 32768
-/* What is large has its sum taken alone, by what is fastest there. */
-#define LARGE (1U << 20)
 /* So many files go to disk one by one; of more, the whole file system does. */
 #define FEW 32
 /* What a name costs besides its bytes: the path of where it arrived, a pointer. */
@@ -86,7 +83,7 @@ static int add_folder(struct send *s, size_t folder)
 
 static int copies(struct send *s)
 {
-	for (; s->at < s->set->n && s->text.len < BATCH; s->at++)
+	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
 		if (goes(s, s->at) && s->action[s->at] == SEND_COPY) {
 			int r = buf_adds(&s->text, "k ") | add_folder(s, s->set->v[s->at].parent) | buf_addc(&s->text, ' ') |
 			    quote_arg(&s->text, fileset_name(s->set, s->at, s->p->root)) | buf_addc(&s->text, '\n');
@@ -99,14 +96,14 @@ static int copies(struct send *s)
 
 static bool summed_alone(const struct send *s, size_t i)
 {
-	return s->set->v[i].size > LARGE || !is_plain(s->set->v[i].path) || !is_plain(s->p->root);
+	return s->set->v[i].size > FILES_LARGE || !is_plain(s->set->v[i].path) || !is_plain(s->p->root);
 }
 
 static int large_sums(struct send *s)
 {
 	char hex[SHA256_HEX + 1];
 
-	for (; s->at < s->set->n && s->text.len < BATCH; s->at++)
+	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
 		if (is_staged_file(s, s->at) && summed_alone(s, s->at)) {
 			sha256_hex(s->set->v[s->at].sum, hex);
 			if (buf_addf(&s->text, "w %s", hex) | add_name(s, s->at, ".") | buf_addc(&s->text, '\n'))
@@ -133,7 +130,7 @@ static int sums(struct send *s)
 		return 0;
 	if (first)
 		r = buf_adds(&s->text, "v <<'.'\n");
-	for (; s->at < s->set->n && s->text.len < BATCH; s->at++)
+	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
 		if (summed_together(s, s->at)) {
 			sha256_hex(s->set->v[s->at].sum, hex);
 			r |= buf_addf(&s->text, "%s  .", hex) | send_path(s, s->at, &s->text) | buf_addc(&s->text, '\n');
@@ -155,7 +152,7 @@ static int batch(struct send *s, unsigned long (*of)(const struct send *s, size_
 		return 0;
 	from = s->text.len;
 	r = call(s, what);
-	for (; s->at < s->set->n && s->text.len - from < BATCH; s->at++) {
+	for (; s->at < s->set->n && s->text.len - from < FILES_BATCH; s->at++) {
 		unsigned long other = of(s, s->at);
 
 		if (other && other != what)
@@ -291,7 +288,7 @@ static bool next_units(struct send *s, bool (*wanted)(const struct send *s, size
 		return false;
 	*from = s->at;
 	parent = s->set->v[s->at].parent;
-	for (; s->at < s->set->n && s->set->v[s->at].parent == parent && chars < BATCH; s->at++)
+	for (; s->at < s->set->n && s->set->v[s->at].parent == parent && chars < FILES_BATCH; s->at++)
 		if (wanted(s, s->at))
 			chars += strlen(fileset_name(s->set, s->at, s->p->root)) + OVERHEAD;
 	return true;
@@ -384,7 +381,7 @@ static int extras(struct send *s, const char *call, const char *before)
 	const struct strs *extra = &s->p->extra;
 	int r = 0;
 
-	for (; s->now == FILE_BASE && s->at < extra->n && s->text.len < BATCH; s->at++) {
+	for (; s->now == FILE_BASE && s->at < extra->n && s->text.len < FILES_BATCH; s->at++) {
 		const char *path = extra->v[s->at], *slash = strrchr(path, '/');
 		struct buf text;
 
@@ -440,7 +437,7 @@ static int folders_back(struct send *s)
 {
 	int r = 0;
 
-	for (; s->at < s->set->n && s->text.len < BATCH; s->at++) {
+	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++) {
 		const struct probe_file *t = &s->p->v[s->at];
 		const struct probe_place *place = &s->p->places[t->place];
 
@@ -459,7 +456,7 @@ static int folders(struct send *s)
 {
 	int r = 0;
 
-	for (; s->at < s->set->n && s->text.len < BATCH; s->at++) {
+	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++) {
 		size_t i = s->set->n - 1 - s->at;
 		const struct file *f = &s->set->v[i];
 

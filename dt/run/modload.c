@@ -308,11 +308,6 @@ out:
 
 /* --- all of them --- */
 
-static int compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The module's name that a file name stands for, in *len bytes of it; false: none. */
 static bool file_module(const struct folder *f, const char *file, char *name, size_t size)
 {
@@ -356,8 +351,7 @@ static int all_names(const struct modload *l, struct strs *names, struct dt_err 
 	for (size_t i = 0; i < l->n; i++)
 		if (names_in(&l->folders[i], names, err) != 0)
 			return -1;
-	if (names->n)
-		qsort(names->v, names->n, sizeof(*names->v), compare);
+	strs_sort(names);
 	return 0;
 }
 
