@@ -60,7 +60,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What runs on hosts is written as shell files, and sent as one line: a csh takes no newline.
-SH_TEXT  := $(patsubst %.sh,$(BUILD)/gen/%.sh.h,$(wildcard dt/files/*.sh))
+SH_TEXT  := $(patsubst %.sh,$(BUILD)/gen/%.sh.h,$(wildcard dt/files/*.sh modules/*/*.sh))
 $(BUILD)/gen/%.sh.h: %.sh
 	@mkdir -p $(@D)
 	@sed -e '/^[[:space:]]*#/d' -e 's/^[[:space:]]*//' -e 's/["\\]/\\&/g' -e 's/??/?\\?/g' -e 's/.*/"& "/' $< > $@.new
@@ -72,11 +72,25 @@ $(BUILD)/obj/%.o: %.c $(SH_TEXT) | libraries
 	$(Q)$(CC) $(ALL_CFLAGS) $(PKG_CFLAGS) -I. -I$(BUILD)/gen -MMD -MP -MF $(@:.o=.d.new) -c -o $@ $<
 	@mv $(@:.o=.d.new) $(@:.o=.d)
 
-# Modules see modules/ and nothing else of dt.
-$(BUILD)/lib/dt/modules/%.so: modules/%.c
+# Modules see modules/ and nothing else of dt.  One is modules/NAME.c and, where there is such a
+# folder, modules/NAME/; what several need is in modules/lib/.
+MOD_LIB  := $(patsubst %.c,$(BUILD)/mod/%.o,$(wildcard modules/lib/*.c))
+mod_part  = $(patsubst %.c,$(BUILD)/mod/%.o,$(wildcard modules/$(1)/*.c))
+
+$(BUILD)/mod/%.o: %.c $(SH_TEXT)
 	@mkdir -p $(@D)
 	$(call say,MOD,$<)
-	$(Q)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -Imodules -MMD -MP -MF $(@:.so=.d) -shared -o $@ $<
+	$(Q)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -Imodules -I$(BUILD)/gen/modules -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+
+$(BUILD)/libmodule.a: $(MOD_LIB)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+.SECONDEXPANSION:
+$(BUILD)/lib/dt/modules/%.so: $(BUILD)/mod/modules/%.o $$(call mod_part,$$*) $(BUILD)/libmodule.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(filter-out -fPIE -pie,$(ALL_CFLAGS) $(ALL_LDFLAGS)) -shared -o $@ $(filter %.o %.a,$^)
 
 $(ALIAS):
 	@mkdir -p $(@D)

@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define DT_MODULE_ABI 2
+#define DT_MODULE_ABI 3
 
 /* What a verb does to a host.  INFO changes nothing there. */
 enum dt_kind { DT_INFO, DT_ACTION };
@@ -153,6 +153,15 @@ struct dt_files_done {
 	unsigned long long bytes;	/* of content that went over the wire */
 };
 
+/* One typed field of what a verb found; see row. */
+struct dt_field {
+	const char *name;	/* "pid": the same in every row of a verb, in the same order */
+	enum dt_type type;	/* DT_STRING, DT_INT, DT_BOOL or DT_TIME (number is milliseconds; shown as seconds) */
+	const char *text;	/* of DT_STRING; NULL: not known */
+	long long number;	/* of the others */
+	bool unknown;		/* of the others: not known */
+};
+
 /*
  * One "key = value" of an INI file; at the start of a section key and value
  * are NULL.  NULL, or static text that says what is wrong.
@@ -262,6 +271,20 @@ struct dt_services {
 	 * which costs less; else each host has a thread.
 	 */
 	void (*waits_in_services)(struct dt_call *);
+
+	/*
+	 * prepare: a secret, typed at the terminal without echo; "NAME: " is
+	 * the prompt.  NULL after refuse() (no terminal, interrupted).  Wiped
+	 * and freed by dt when the call ends.
+	 */
+	const char *(*ask)(struct dt_call *, const char *name);
+	/* Which host of the call this is: the i of host(). */
+	size_t (*task_index)(const struct dt_task *);
+	/*
+	 * run: one row of what was found, besides the words of message(): a
+	 * JSON object of the end line's "rows", a line of -o table.
+	 */
+	void (*row)(struct dt_task *, const struct dt_field *fields, size_t n);
 };
 
 /*
@@ -279,6 +302,18 @@ struct dt_verb {
 	int (*prepare)(struct dt_call *, const struct dt_services *);
 	int (*run)(struct dt_task *, const struct dt_call *, const struct dt_services *);
 	int (*finish)(struct dt_call *, const struct dt_services *);
+	/*
+	 * survey (may be NULL) runs as run does, on every host before run on
+	 * any, and changes nothing there.  A host where it does not return
+	 * DT_OK ends with that.  agree (may be NULL) follows once, on the main
+	 * thread; DT_FAIL after refuse() says why no host may begin.  Nor does
+	 * one begin where survey returned DT_FAIL by itself on any host, other
+	 * than for a host that was not reached.  The hosts that do not begin
+	 * end as skipped.  With survey, what is kept for a host in state() is
+	 * found by task_index(): surveys run several at a time.
+	 */
+	int (*survey)(struct dt_task *, const struct dt_call *, const struct dt_services *);
+	int (*agree)(struct dt_call *, const struct dt_services *);
 };
 
 struct dt_module {

@@ -9,7 +9,7 @@ import subprocess
 from lint import ROOT, Lint, files, read
 
 CC = shlex.split(os.environ.get("CC", "cc"))
-FLAGS = "-std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -x c".split()
+FLAGS = "-std=c11 -D_GNU_SOURCE -I. -Imodules -Wall -Wextra -Werror -fsyntax-only -x c".split()
 
 
 def faults_of(header):

@@ -6,7 +6,7 @@ from lint import Lint, files, read
 
 SHELLS = (["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"])
 lint = Lint()
-for path in files(".sh", under="dt"):
+for path in files(".sh", under="dt") + files(".sh", under="modules"):
     lines = [line.strip() for line in read(path).split("\n")]
     lines = [line for line in lines if line and not line.startswith("#")]
     text = " ".join(lines)

@@ -13,13 +13,13 @@ FLAGS = ("-std=c11 -D_GNU_SOURCE -DDT_VERSION=\"x\" -Wall -Wextra -Wshadow -Wcon
          "-Wmissing-prototypes -Wformat=2 -Wpointer-arith -Wwrite-strings -Wvla -Werror -O1 -fsyntax-only").split()
 CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--language=c", "--enable=warning,performance,portability",
             "--inline-suppr", "--error-exitcode=1", "--template={file}:{line}: {message} [{id}]",
-            "-D_GNU_SOURCE", "-DDT_VERSION=\"x\"", "-I.", GEN, "-Imodules", "--suppress=missingIncludeSystem",
+            "-D_GNU_SOURCE", "-DDT_VERSION=\"x\"", "-I.", GEN, GEN + "/modules", "-Imodules", "--suppress=missingIncludeSystem",
             # It does not follow ownership into lists and threads; the leak sanitizer does.
             "--suppress=memleak", "--suppress=normalCheckLevelMaxBranches", "--suppress=checkersReport", "--suppress=unmatchedSuppression"]
 
 
 def compile_one(path):
-    where = ["-Imodules"] if path.startswith("modules/") else ["-I.", GEN]
+    where = ["-Imodules", GEN + "/modules"] if path.startswith("modules/") else ["-I.", GEN]
     done = subprocess.run(CC + FLAGS + where + [path], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, check=False)
     return done.stdout if done.returncode else ""
