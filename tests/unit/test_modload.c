@@ -127,7 +127,7 @@ static void test_bad_objects(void)
 {
 	begin();
 	put_object("wrong-abi", "wrong-abi.so");
-	refused("wrong-abi", "ABI 999, and this dt has 2");
+	refused("wrong-abi", "ABI 999, and this dt has 3");
 	put_object("no-symbol", "no-symbol.so");
 	refused("no-symbol", "no symbol dt_module");
 	put_object("unresolved", "unresolved.so");
