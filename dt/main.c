@@ -53,6 +53,10 @@ struct action {
 	struct tally tally;
 	struct progress *progress;
 	struct transfer_bytes bytes;
+	bool *ended;		/* hosts that have their outcome since the survey; or NULL */
+	size_t out;		/* how many of them */
+	size_t objections;	/* of hosts to the survey */
+	size_t objector;	/* the first */
 };
 
 /* ---- what the engine tells ---- */
@@ -185,6 +189,90 @@ static void say_summary(struct action *x)
 	buf_release(&out);
 }
 
+/* ---- the survey, before the run ---- */
+
+static void on_survey_begin(void *arg, size_t index)
+{
+	(void)arg;
+	(void)index;
+}
+
+static int on_survey_end(void *arg, const struct result *r, struct dt_err *err)
+{
+	struct action *x = arg;
+
+	if (r->outcome == OUTCOME_OK)
+		return 0;
+	x->ended[r->index] = true;
+	x->out++;
+	if (r->outcome == OUTCOME_FAILED && !x->objections++)
+		x->objector = r->index;
+	on_begin(x, r->index);
+	return on_end(x, r, err);
+}
+
+/* All that have no outcome end as skipped. */
+static int skip_all(struct action *x, const struct dt_err *why, struct dt_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < x->app->hosts.n && r == 0; i++) {
+		struct result result;
+
+		if (x->ended[i])
+			continue;
+		x->ended[i] = true;
+		call_skip(x->call, i, why, &result);
+		on_begin(x, i);
+		r = on_end(x, &result, err);
+		result_release(&result);
+	}
+	return r;
+}
+
+/* May hosts begin?  *why where not. */
+static bool agreed(struct action *x, const struct pace_options *pace, const struct engine_end *end, struct dt_err *why)
+{
+	const char *first = x->app->hosts.v[x->objector]->pub.name;
+
+	if (end->signal)
+		(void)err_set(why, ERR_SKIPPED, "interrupted before it began");
+	else if (x->objections > 1)
+		(void)err_set(why, ERR_SKIPPED, "%s and %zu more cannot do this, so no host began", first, x->objections - 1);
+	else if (x->objections)
+		(void)err_set(why, ERR_SKIPPED, "%s cannot do this, so no host began", first);
+	else if (pace->has_max_fail && x->out > pace->max_fail)
+		(void)err_set(why, ERR_SKIPPED, "%zu host%s failed, and --max-fail is %zu", x->out, x->out == 1 ? "" : "s",
+			      pace->max_fail);
+	else
+		return call_agree(x->call, why) == 0;
+	return false;
+}
+
+/* Asks all hosts before the first begins; end->stopped: none does, and all have ended. */
+static int survey(struct action *x, struct engine e, const struct pace_options *pace, struct engine_end *end,
+		  struct dt_err *err)
+{
+	const struct pace_options plain = { .coproc = pace->coproc, .rate = pace->rate };
+	struct dt_err why = DT_ERR_INIT;
+	int r = -1;
+
+	x->ended = calloc(x->app->hosts.n + 1, sizeof(*x->ended));
+	if (!x->ended)
+		return err_nomem(err);
+	e.env.survey = true;
+	e.on_begin = on_survey_begin;
+	e.on_end = on_survey_end;
+	e.pace = NULL;
+	if (rolling_pace(x->app, &plain, &e.pace, err) == 0)
+		r = engine_run(&e, end, err);
+	pace_free(e.pace);
+	if (r != 0 || agreed(x, pace, end, &why))
+		return r;
+	end->stopped = true;
+	return skip_all(x, &why, err);
+}
+
 /* Nobody notices, and a fleet's ends come several at a time. */
 #define LINGER_MS 4
 
@@ -217,6 +305,9 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 	e.linger_ms = rolling_is_plain(x->app, &pace) ? LINGER_MS : 0;
 	e.tick_ms = progress_interval(x->progress);
 	if (app_watch_signals(x->app, err) == 0 && sink_start(x->sink, err) == 0)
+		r = call_surveys(x->call) ? survey(x, e, &pace, &end, err) : 0;
+	e.ended = x->ended;
+	if (r == 0 && !end.stopped)
 		r = engine_run(&e, &end, err);
 	if (call_finish(x->call, &late) != 0 && r == 0) {
 		*err = late;
@@ -340,6 +431,7 @@ static int run_action(struct app *a, char *const *words, int n, struct dt_err *e
 	call_free(x.call);
 	arguments_release(&x.args);
 	strs_release(&x.shown);
+	free(x.ended);
 	return r == 0 ? status : -1;
 }
 

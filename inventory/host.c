@@ -163,8 +163,9 @@ static const char *known_value_fault(const char *key, const char *value)
 	if (strcmp(key, "via") == 0)
 		return via_fault(value);
 	if (strcmp(key, "transport") == 0)
-		return strcmp(value, "auto") == 0 || strcmp(value, "libssh2") == 0 || strcmp(value, "openssh") == 0
-			       ? NULL : "is none of auto, libssh2, openssh";
+		return strcmp(value, "auto") == 0 || strcmp(value, "libssh2") == 0 || strcmp(value, "openssh") == 0 ||
+				       strcmp(value, "local") == 0
+			       ? NULL : "is none of auto, libssh2, openssh, local";
 	if (strcmp(key, "shell") == 0)
 		return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "is neither yes nor no";
 	if (strcmp(key, "connect_timeout") == 0)

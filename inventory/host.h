@@ -19,6 +19,7 @@ struct host {
 	const char *const *origins;	/* the source of each of pub.attrs; NULL: all are of the first */
 	size_t order;		/* its place in the inventory; ad hoc hosts come last */
 	bool ad_hoc;		/* named on the command line, in no source */
+	bool local;		/* local: named it: this machine, without SSH */
 };
 
 /* Each returns NULL, or what is wrong ("begins with '-'"). */

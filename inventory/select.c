@@ -327,6 +327,16 @@ static int add_var(struct evaluation *ev, const struct node *n, struct hostset *
 	return r;
 }
 
+static int add_this_machine(struct evaluation *ev, struct hostset *out)
+{
+	struct host *h;
+
+	if (inventory_name(ev->inv, "localhost", &h, ev->err) != 0)
+		return -1;
+	h->local = true;
+	return hostset_add(out, h) != 0 ? err_nomem(ev->err) : 0;
+}
+
 static int eval_link(struct evaluation *ev, const struct node *n, struct set *out)
 {
 	int r = 0;
@@ -351,6 +361,9 @@ static int eval_link(struct evaluation *ev, const struct node *n, struct set *ou
 		break;
 	case NODE_FILE:
 		r = add_file(ev, n->value, &out->hosts);
+		break;
+	case NODE_LOCAL:
+		r = add_this_machine(ev, &out->hosts);
 		break;
 	case NODE_EXTERNAL:
 		r = add_program(ev, n, &out->hosts);

@@ -23,7 +23,7 @@ static const struct {
 	enum node_kind kind;
 } selectors[] = {
 	{ "sys", NODE_SYS }, { "tag", NODE_TAG }, { "exp", NODE_EXP }, { "var", NODE_VAR }, { "out", NODE_OUT },
-	{ "file", NODE_FILE }, { "all", NODE_ALL }, { "nil", NODE_NIL }, { "not", NODE_NOT },
+	{ "file", NODE_FILE }, { "local", NODE_LOCAL }, { "all", NODE_ALL }, { "nil", NODE_NIL }, { "not", NODE_NOT },
 };
 
 int select_fault(const char *text, size_t at, struct dt_err *err, const char *fmt, ...)
@@ -228,7 +228,7 @@ static int check_var(struct parser *ps, struct node *n, const char *at)
 
 static int check_value(struct parser *ps, struct node *n, const char *at)
 {
-	if (n->kind == NODE_ALL || n->kind == NODE_NIL || n->kind == NODE_OUT)
+	if (n->kind == NODE_ALL || n->kind == NODE_NIL || n->kind == NODE_OUT || n->kind == NODE_LOCAL)
 		return *n->value ? FAULT(ps, at, "this selector takes no value") : 0;
 	if (!*n->value && n->kind != NODE_EXTERNAL)
 		return FAULT(ps, at, "no value");
@@ -306,7 +306,7 @@ static struct node *parse_link(struct parser *ps)
 	} else if (address) {
 		ps->p += strcspn(ps->p, " \t\n)");
 		n->value = arena_str(&ps->t->arena, at, (size_t)(ps->p - at));
-	} else if ((n->kind == NODE_ALL || n->kind == NODE_NIL || n->kind == NODE_OUT) && link_begins(ps, ps->p)) {
+	} else if ((n->kind == NODE_ALL || n->kind == NODE_NIL || n->kind == NODE_OUT || n->kind == NODE_LOCAL) && link_begins(ps, ps->p)) {
 		n->value = "";
 		ps->p--;
 	} else {

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,10 +10,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
+#include "dt/base/ask.h"
 #include "dt/base/child.h"
 #include "dt/base/log.h"
 #include "dt/run/pool.h"
@@ -132,93 +130,12 @@ int app_select(struct app *a, const char *selection, struct dt_err *err)
 	return r;
 }
 
-/* ---- passwords ---- */
-
-/* One line, byte by byte, so that what follows it is left; the answer's memory is zeroed. */
-static struct secret *read_line(int fd)
-{
-	char line[1024];
-	struct secret *s = NULL;
-	size_t n = 0;
-	char c = 0;
-	ssize_t r;
-
-	while ((r = read(fd, &c, 1)) != 0 && c != '\n' && n < sizeof(line)) {
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			break;
-		line[n++] = c;
-	}
-	if (n || c == '\n')
-		s = secret_new(line, n);
-	explicit_bzero(line, sizeof(line));
-	return s;
-}
-
-/* A line typed without echo; a signal ends dt only when the echo is back. */
-static struct secret *read_hidden(int fd)
-{
-	struct termios was, quiet;
-	struct secret *s = NULL;
-	sigset_t all, before;
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .events = POLLIN } };
-
-	sigfillset(&all);
-	(void)sigprocmask(SIG_BLOCK, &all, &before);
-	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC);
-	if (tcgetattr(fd, &was) == 0) {
-		quiet = was;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(fd, TCSAFLUSH, &quiet);
-		/* the terminal gives whole lines */
-		if (poll(p, 2, -1) > 0 && !p[1].revents)
-			s = read_line(fd);
-		(void)tcsetattr(fd, TCSAFLUSH, &was);
-	} else {
-		s = read_line(fd);
-	}
-	if (p[1].fd >= 0)
-		(void)close(p[1].fd);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	return s;
-}
-
-static struct secret *ask(const char *prompt, struct dt_err *err)
-{
-	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	struct secret *s;
-
-	if (fd < 0) {
-		s = read_line(STDIN_FILENO);
-		if (!s)
-			(void)err_set(err, ERR_USAGE, "%s: no terminal, and no line on standard input", prompt);
-		return s;
-	}
-	(void)dprintf(fd, "%s: ", prompt);
-	s = read_hidden(fd);
-	(void)dprintf(fd, "\n");
-	(void)close(fd);
-	if (!s)
-		(void)err_set(err, ERR_USAGE, "%s: no answer", prompt);
-	return s;
-}
-
 bool app_confirm(const struct app *a, const char *question)
 {
-	char answer[16] = "";
-	ssize_t n;
-	int fd;
+	char text[512], answer[16];
 
-	if (a->opt.yes)
-		return true;
-	fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return false;
-	(void)dprintf(fd, "%s [y/N] ", question);
-	n = read(fd, answer, sizeof(answer) - 1);
-	(void)close(fd);
-	return n > 0 && (answer[0] == 'y' || answer[0] == 'Y');
+	(void)snprintf(text, sizeof(text), "%s [y/N] ", question);
+	return a->opt.yes || (ask_line(text, answer, sizeof(answer)) && (*answer == 'y' || *answer == 'Y'));
 }
 
 /* ---- the plan ---- */
@@ -311,9 +228,9 @@ int app_plan(struct app *a, struct dt_err *err)
 	raise_limits();
 	if (o->interactive && (o->command_timeout_ms || o->deadline_ms))
 		return err_set(err, ERR_USAGE, "-i leaves a host to the one at the terminal: not with --command-timeout or --deadline");
-	if (o->ask_password && !(a->password = ask("SSH password", err)))
+	if (o->ask_password && !(a->password = ask_secret("SSH password", err)))
 		return -1;
-	if (o->ask_sudo && !o->interactive && !(a->sudo = ask("sudo password", err)))
+	if (o->ask_sudo && !o->interactive && !(a->sudo = ask_secret("sudo password", err)))
 		return -1;
 	if (find_ssh_config(a, err) != 0 || make_events(a, err) != 0 || session_global_init(err) != 0)
 		return -1;

@@ -54,6 +54,11 @@ static bool through_ssh(const struct target *t)
 	return t->transport == TRANSPORT_OPENSSH || (t->transport == TRANSPORT_AUTO && t->openssh_because);
 }
 
+static const char *transport(const struct target *t)
+{
+	return t->transport == TRANSPORT_LOCAL ? "local" : through_ssh(t) ? "openssh" : "libssh2";
+}
+
 static int count(struct preview *v)
 {
 	int r = 0;
@@ -76,7 +81,8 @@ static int add_way(const struct preview *v, struct buf *text, size_t i)
 {
 	const struct target *t = plan_target(v->a->plan, i);
 	size_t stage = pace_stage(v->pace, v->a->hosts.n, i, NULL), first = v->pace->canary ? 1 : 0;
-	int r = buf_addf(text, " (%s@%s port %d", t->user, t->hostname, t->port);
+	int r = t->transport == TRANSPORT_LOCAL ? buf_adds(text, " (on this machine")
+						: buf_addf(text, " (%s@%s port %d", t->user, t->hostname, t->port);
 
 	for (const struct target *via = t->via; via; via = via->via)
 		r |= buf_addf(text, " via %s", via->name);
@@ -149,7 +155,7 @@ static int json_host(struct preview *v, size_t i)
 		r |= buf_addf(out, ",\"port\":%d,\"via\":[", t->port);
 		for (const struct target *via = t->via; via; via = via->via)
 			r |= (via != t->via ? buf_addc(out, ',') : 0) | json_text(out, via->name);
-		r |= buf_addc(out, ']') | json_pair(out, "transport", through_ssh(t) ? "openssh" : "libssh2");
+		r |= buf_addc(out, ']') | json_pair(out, "transport", transport(t));
 		r |= json_pair(out, "because", through_ssh(t) ? t->openssh_because : NULL);
 		r |= buf_addf(out, ",\"stage\":%zu,\"canary\":%s", pace_stage(v->pace, v->a->hosts.n, i, NULL) + !v->pace->canary,
 			      i < v->pace->canary ? "true" : "false");

@@ -1,12 +1,10 @@
 #include "dt/cli/rolling.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <termios.h>
-#include <unistd.h>
 
+#include "dt/base/ask.h"
 #include "dt/base/log.h"
 #include "dt/run/limits.h"
 
@@ -20,7 +18,7 @@ static size_t files_per_host(const struct app *a)
 	for (size_t i = 0; i < a->hosts.n; i++) {
 		const struct target *t = plan_target(a->plan, i);
 
-		if (t->openssh_because || t->transport == TRANSPORT_OPENSSH)
+		if (t->openssh_because || t->transport == TRANSPORT_OPENSSH || t->transport == TRANSPORT_LOCAL)
 			return FILES_OPENSSH;
 	}
 	return FILES_LIBSSH2;
@@ -101,22 +99,17 @@ int rolling_pace(const struct app *a, const struct pace_options *opt, struct pac
 int rolling_confirm(const struct app *a, const char *what, struct dt_err *err)
 {
 	const struct options *o = &a->opt;
-	char answer[32] = "", wanted[32];
-	ssize_t n;
-	int fd;
+	char question[300], answer[32], wanted[32];
 
 	if (o->yes || !(o->confirm || (o->confirm_over && a->hosts.n > (size_t)o->confirm_over)))
 		return 0;
-	fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
+	(void)snprintf(question, sizeof(question), "%s on %zu host%s.  To go on, type their number: ", what, a->hosts.n,
+		       a->hosts.n == 1 ? "" : "s");
+	(void)snprintf(wanted, sizeof(wanted), "%zu", a->hosts.n);
+	if (!ask_line(question, answer, sizeof(answer)))
 		return err_set(err, ERR_USAGE, "%s on %zu hosts is to be confirmed, and there is no terminal (--yes goes on without)",
 			       what, a->hosts.n);
-	(void)dprintf(fd, "%s on %zu host%s.  To go on, type their number: ", what, a->hosts.n, a->hosts.n == 1 ? "" : "s");
-	n = read(fd, answer, sizeof(answer) - 1);
-	(void)tcflush(fd, TCIFLUSH); /* the rest of a longer line is not for the shell */
-	(void)close(fd);
-	while (n > 0 && strchr(" \r\n", answer[n - 1]))
+	for (size_t n = strlen(answer); n && answer[n - 1] == ' ';)
 		answer[--n] = '\0';
-	(void)snprintf(wanted, sizeof(wanted), "%zu", a->hosts.n);
 	return strcmp(answer, wanted) == 0 ? 0 : err_set(err, ERR_USAGE, "not confirmed; no host was contacted");
 }

@@ -71,6 +71,34 @@ out:
 	return ret;
 }
 
+static int field_value(struct buf *out, const struct dt_field *f)
+{
+	if (f->type == DT_STRING)
+		return json_text(out, f->text);
+	if (f->unknown)
+		return buf_adds(out, "null");
+	if (f->type == DT_TIME)
+		return json_seconds(out, f->number);
+	if (f->type == DT_BOOL)
+		return buf_adds(out, f->number ? "true" : "false");
+	return buf_addf(out, "%lld", f->number);
+}
+
+static int rows_pair(struct buf *out, const struct rows *rows)
+{
+	int r = buf_adds(out, ",\"rows\":[");
+
+	for (size_t i = 0; r == 0 && i < rows->n; i++) {
+		const struct row *row = &rows->v[i];
+
+		for (size_t k = 0; r == 0 && k < row->n; k++)
+			r = buf_addf(out, "%s\"%s\":", k ? "," : i ? ",{" : "{", row->fields[k].name) ||
+			    field_value(out, &row->fields[k]);
+		r = r || buf_addc(out, '}');
+	}
+	return r || buf_addc(out, ']') ? -1 : 0;
+}
+
 int jsonl_end(const struct run_info *run, const struct result *r, struct buf *out, struct buf *diag)
 {
 	(void)diag;
@@ -86,9 +114,10 @@ int jsonl_end(const struct run_info *run, const struct result *r, struct buf *ou
 		return -1;
 	if (stream_pair(out, "stdout", &r->output, STREAM_OUT) != 0 ||
 	    stream_pair(out, "stderr", &r->output, STREAM_ERR) != 0 ||
-	    buf_addf(out, ",\"truncated\":%s", output_truncated(&r->output) ? "true" : "false") != 0)
+	    buf_addf(out, ",\"truncated\":%s", output_truncated(&r->output) || r->rows.truncated ? "true" : "false") != 0)
 		return -1;
-	if (reason_pair(out, r) != 0 || pair(out, "transport", r->transport) != 0)
+	if (reason_pair(out, r) != 0 || pair(out, "transport", r->transport) != 0 ||
+	    (r->rows.n && rows_pair(out, &r->rows) != 0))
 		return -1;
 	return buf_adds(out, "}\n");
 }

@@ -115,6 +115,7 @@ void result_init(struct result *r, size_t max_output)
 	r->outcome = OUTCOME_UNKNOWN;
 	r->rc = -1;
 	output_init(&r->output, max_output);
+	r->rows.max = max_output;
 }
 
 void result_release(struct result *r)
@@ -122,6 +123,43 @@ void result_release(struct result *r)
 	free(r->reason);
 	r->reason = NULL;
 	output_release(&r->output);
+	for (size_t i = 0; i < r->rows.n; i++)
+		free(r->rows.v[i].fields);
+	free(r->rows.v);
+	r->rows.v = NULL;
+	r->rows.n = 0;
+}
+
+void result_row(struct result *r, const struct dt_field *fields, size_t n)
+{
+	struct rows *rows = &r->rows;
+	size_t bytes = n * sizeof(*fields);
+	struct dt_field *copy;
+	struct row *v;
+	char *text;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += fields[i].text ? strlen(fields[i].text) + 1 : 0;
+	rows->truncated |= rows->bytes + bytes > rows->max;
+	v = rows->truncated ? NULL : realloc(rows->v, (rows->n + 1) * sizeof(*v));
+	if (v)
+		rows->v = v;
+	copy = v ? malloc(bytes) : NULL;
+	if (!copy) {
+		rows->truncated = true;
+		return;
+	}
+	memcpy(copy, fields, n * sizeof(*fields));
+	text = (char *)(copy + n);
+	for (size_t i = 0; i < n; i++)
+		if (fields[i].text) {
+			size_t len = strlen(fields[i].text) + 1;
+
+			copy[i].text = memcpy(text, fields[i].text, len);
+			text += len;
+		}
+	rows->bytes += bytes + sizeof(*v);
+	rows->v[rows->n++] = (struct row){ copy, n };
 }
 
 /* Has the result an end already that must stand? */

@@ -10,6 +10,7 @@
 
 #include "dt/base/buf.h"
 #include "dt/base/err.h"
+#include "modules/dt_module.h"
 
 /* The order is that of design.md; outcome_name gives jsonl's word. */
 enum outcome {
@@ -48,6 +49,17 @@ bool output_truncated(const struct output *o);
 /* Adds one stream's bytes to out.  0, or -1. */
 int output_stream(const struct output *o, int stream, struct buf *out);
 
+/* What a module found, as typed fields; bounded as output is. */
+struct row {
+	struct dt_field *fields;	/* names are the module's own */
+	size_t n;
+};
+struct rows {
+	struct row *v;
+	size_t n, bytes, max;
+	bool truncated;
+};
+
 struct result {
 	size_t index;		/* of the host in the run */
 	const char *host;	/* not owned */
@@ -62,10 +74,13 @@ struct result {
 	char signal[16];	/* "KILL", or "" */
 	int64_t began_ms, ended_ms;	/* CLOCK_MONOTONIC */
 	struct output output;
+	struct rows rows;
 };
 
 void result_init(struct result *r, size_t max_output);
 void result_release(struct result *r);
+/* Adds a copy of a row; what does not fit is dropped, and truncated set. */
+void result_row(struct result *r, const struct dt_field *fields, size_t n);
 /*
  * Both: the first outcome that is not ok stands, whatever follows; ok gives
  * way to one that is not.

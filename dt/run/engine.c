@@ -91,7 +91,7 @@ static void work(struct pool *p, void *ctx, void *item)
 	v->kind = EVENT_END;
 	v->index = to_index(item);
 	task_run(r->e->call, &r->e->env, v->index, &v->result);
-	v->message.bytes = sizeof(*v) + v->result.output.bytes.cap;
+	v->message.bytes = sizeof(*v) + v->result.output.bytes.cap + v->result.rows.bytes;
 	pool_send(p, &v->message);
 }
 
@@ -105,14 +105,20 @@ static void deliver_end(struct run *r, struct result *result)
 	result_release(result);
 }
 
+static bool is_ended(const struct run *r, size_t index)
+{
+	return r->e->ended && r->e->ended[index];
+}
+
 static void skip(struct run *r, size_t index, const struct dt_err *err)
 {
 	struct result result;
 
-	result_init(&result, 0);
-	call_describe(r->e->call, index, &result);
-	result.began_ms = result.ended_ms = now_ms();
-	result_error(&result, err);
+	if (is_ended(r, index)) {
+		r->done++;
+		return;
+	}
+	call_skip(r->e->call, index, err, &result);
 	deliver_end(r, &result);
 }
 
@@ -180,6 +186,11 @@ static void launch(struct run *r)
 	size_t index;
 
 	while (!r->cancelled && !r->late && (answer = pace_next(r->e->pace, now_ms(), &index, &r->wake)) == PACE_GO) {
+		if (is_ended(r, index)) {
+			r->done++;
+			pace_ended(r->e->pace, index, false);
+			continue;
+		}
 		r->e->on_begin(r->e->arg, index);
 		if (pool_put(r->pool, to_item(index), r->err) == 0)
 			continue;

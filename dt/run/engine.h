@@ -18,6 +18,7 @@ struct engine {
 	size_t hosts;
 	size_t coproc;			/* hosts at a time */
 	struct pace *pace;		/* which of them begins when */
+	const bool *ended;		/* hosts that have their outcome already, and do not begin; or NULL */
 	int cancel_fd;			/* the eventfd behind env.ssh->cancel_fd; written once on cancel */
 	int signal_fd;			/* an eventfd(2): the number of a signal that came, and cancels; or -1 */
 	void (*on_begin)(void *arg, size_t index);

@@ -162,15 +162,22 @@ static int choose_timeout(struct draft *d)
 
 static int choose_transport(struct draft *d)
 {
-	static const char *const names[] = { "auto", "libssh2", "openssh" };
+	static const char *const names[] = { "auto", "libssh2", "openssh", "local" };
 	struct target *t = d->t;
 	const char *cli = d->p->opt->transport ? names[d->p->opt->transport] : NULL, *v;
 	bool dt;
 
-	v = choose(d, "transport", cli, NULL, names[0], &dt);
+	if (d->host->local)
+		tell(d, "transport", names[TRANSPORT_LOCAL], "local:");
+	v = d->host->local ? names[TRANSPORT_LOCAL] : choose(d, "transport", cli, NULL, names[0], &dt);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(v, names[i]) == 0)
 			t->transport = (enum transport)i;
+	if (t->transport == TRANSPORT_LOCAL) {
+		t->user = d->p->login;
+		t->shell = true;
+		return 0;
+	}
 	v = choose(d, "shell", NULL, NULL, "yes", &dt);
 	t->shell = strcmp(v, "no") != 0 && strcmp(v, "none") != 0;
 	if (d->ssh.openssh_because)
@@ -286,6 +293,11 @@ static const struct target *get_hop(struct draft *from, const char *spec, const 
 	r = fill(&d);
 	if (r != 0)
 		goto fail;
+	if (h->target.transport == TRANSPORT_LOCAL) {
+		(void)err_set(from->err, ERR_USAGE, "host %s: its jump host %s is this machine (transport = local)",
+			      from->host->pub.name, h->spec);
+		goto fail;
+	}
 	h->target.jump = h->target.via ? h->target.via->pump : NULL;
 	h->target.pump = jump_new(p->env, &h->target, from->err);
 	if (!h->target.pump)
@@ -308,7 +320,7 @@ static int choose_jumps(struct draft *d)
 	bool dt;
 	int r = -1;
 
-	if (via)
+	if (via || d->t->transport == TRANSPORT_LOCAL)
 		return 0; /* the chain itself says so */
 	v = choose(d, "via", d->jump_host ? NULL : d->p->opt->jump, &d->ssh.proxyjump, NULL, &dt);
 	if (!v || !*v || strcmp(v, "none") == 0 || strcmp(v, d->host->pub.name) == 0) {

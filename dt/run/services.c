@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dt/base/ask.h"
 #include "dt/base/ini.h"
 #include "dt/base/quote.h"
 #include "dt/base/util.h"
@@ -358,6 +359,34 @@ static __attribute__((format(printf, 2, 3))) const char *service_format(struct d
 	return kept;
 }
 
+static const char *service_ask(struct dt_call *c, const char *name)
+{
+	struct secret **v = realloc(c->asked, (c->asked_count + 1) * sizeof(struct secret *));
+	struct dt_err err = DT_ERR_INIT;
+
+	if (v) {
+		c->asked = v;
+		v[c->asked_count] = ask_secret(name, &err);
+	} else {
+		(void)err_nomem(&err);
+	}
+	if (!v || !v[c->asked_count]) {
+		service_refuse(c, "%s", err.msg);
+		return NULL;
+	}
+	return secret_bytes(v[c->asked_count++]);
+}
+
+static size_t service_task_index(const struct dt_task *t)
+{
+	return t->index;
+}
+
+static void service_row(struct dt_task *t, const struct dt_field *fields, size_t n)
+{
+	result_row(t->result, fields, n);
+}
+
 static void service_waits_in_services(struct dt_call *c)
 {
 	c->waits_in_services = true;
@@ -396,6 +425,9 @@ const struct dt_services services = {
 	.undo = service_undo,
 	.read_ini = service_read_ini,
 	.waits_in_services = service_waits_in_services,
+	.ask = service_ask,
+	.task_index = service_task_index,
+	.row = service_row,
 };
 
 /* ---- the call ---- */
@@ -426,6 +458,9 @@ void call_free(struct dt_call *c)
 		buf_release(c->input);
 	free(c->input);
 	filesets_free(c->filesets);
+	for (size_t i = 0; i < c->asked_count; i++)
+		secret_free(c->asked[i]);
+	free(c->asked);
 	strs_release(&c->scratch);
 	free(c->refusal);
 	free(c);
@@ -459,6 +494,20 @@ int call_prepare(struct dt_call *c, struct dt_err *err)
 	return -1;
 }
 
+bool call_surveys(const struct dt_call *c)
+{
+	return c->args->verb->survey != NULL;
+}
+
+int call_agree(struct dt_call *c, struct dt_err *err)
+{
+	const struct dt_verb *v = c->args->verb;
+
+	if (!v->agree || v->agree(c, &services) == DT_OK)
+		return 0;
+	return err_set(err, ERR_SKIPPED, "%s", c->refusal ? c->refusal : "the module found a reason not to begin");
+}
+
 int call_finish(struct dt_call *c, struct dt_err *err)
 {
 	const struct dt_verb *v = c->args->verb;
@@ -486,6 +535,14 @@ void call_describe(const struct dt_call *c, size_t index, struct result *r)
 	r->index = index;
 	r->host = c->hosts->v[index]->pub.name;
 	r->module = c->module->mod->name;
+}
+
+void call_skip(const struct dt_call *c, size_t index, const struct dt_err *why, struct result *r)
+{
+	result_init(r, 0);
+	call_describe(c, index, r);
+	r->began_ms = r->ended_ms = now_ms();
+	result_error(r, why);
 }
 
 void call_result(struct dt_call *c, size_t i, struct result *r)

@@ -32,6 +32,10 @@ bool call_is_inventory(const struct dt_call *c);
 int call_prepare(struct dt_call *c, struct dt_err *err);
 /* After call_prepare: does run wait in services alone? */
 bool call_waits_in_services(const struct dt_call *c);
+/* Is there a survey of all hosts, before the first one's run? */
+bool call_surveys(const struct dt_call *c);
+/* The verb's agree, after the survey.  0, or -1: ERR_SKIPPED with why no host begins. */
+int call_agree(struct dt_call *c, struct dt_err *err);
 /*
  * The verb's finish; what it changed in the store is committed, or rolled
  * back where it failed.  0, or -1: ERR_USAGE (the store), ERR_FAIL.
@@ -56,6 +60,7 @@ struct task_env {
 	int64_t deadline;		/* of the run; 0: none */
 	const struct secret *sudo;	/* -K, or NULL */
 	bool stream;			/* emit output as it comes */
+	bool survey;			/* the verb's survey, not its run */
 	bool interactive;		/* -i: each command with our terminal; one host at a time */
 	void (*emit)(void *arg, size_t index, int stream, const char *data, size_t len);
 	void (*note)(void *arg, size_t index, int level, const char *text);
@@ -65,6 +70,8 @@ struct task_env {
 
 /* Sets index, host, module of a result for host index. */
 void call_describe(const struct dt_call *c, size_t index, struct result *r);
+/* The result of a host that did not begin; r is initialised here. */
+void call_skip(const struct dt_call *c, size_t index, const struct dt_err *why, struct result *r);
 /* Runs the verb on host index, on this thread, to its end.  r is initialised here; never fails. */
 void task_run(const struct dt_call *c, const struct task_env *env, size_t index, struct result *r);
 

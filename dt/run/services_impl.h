@@ -22,6 +22,8 @@ struct dt_call {
 	void *state;
 	char *refusal;
 	struct strs scratch;		/* files read, freed at the end */
+	struct secret **asked;		/* typed answers */
+	size_t asked_count;
 	struct buf *input;		/* dt's stdin, once read */
 	struct report *reports;		/* of an inventory verb, one a host */
 	bool editing;			/* a transaction on the store is open */

@@ -430,7 +430,7 @@ void task_run(const struct dt_call *c, const struct task_env *env, size_t index,
 	r->user = t.target->user;
 	r->began_ms = now_ms();
 	random_hex(t.run, 8);
-	decide(&t, c->module->script ? script_run(&t) : v->run(&t, c, &services));
+	decide(&t, c->module->script ? script_run(&t) : (env->survey ? v->survey : v->run)(&t, c, &services));
 	session_close(t.bulk);
 	if (t.bulk_counted)
 		atomic_fetch_sub(&env->bytes->bulk, 1);

@@ -77,6 +77,8 @@ static int by_program(const struct ssh_env *env, const struct target *t, int64_t
 int session_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
 		      struct dt_err *err)
 {
+	if (t->transport == TRANSPORT_LOCAL)
+		return err_set(err, ERR_CONNECT, "this machine: it needs no host key");
 	if (lib_fetch_key(env, t, deadline, key, err) == 0)
 		return 0;
 	if (err->code != ERR_UNSUPPORTED)

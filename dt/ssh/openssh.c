@@ -32,7 +32,7 @@ struct process {
 };
 
 struct openssh {
-	char dir[64];
+	char dir[64];		/* "": commands run here, without ssh(1) */
 	struct process *processes;
 };
 
@@ -56,11 +56,14 @@ static int start_process(struct session *s, const char *command, bool marked, st
 	*out = NULL;
 	if (!p)
 		return err_nomem(err);
-	(void)snprintf(fifo, sizeof(fifo), "%s/log", o->dir);
-	(void)unlink(fifo);
 	p->child.in = p->child.out = p->child.err = -1;
 	p->log = -1;
-	if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
+	(void)snprintf(fifo, sizeof(fifo), "%s/log", o->dir);
+	if (*o->dir)
+		(void)unlink(fifo);
+	if (!*o->dir)
+		r = local_argv(&argv, command) != 0 ? err_nomem(err) : child_start(&p->child, argv.v, NULL, err);
+	else if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
 		(void)err_sys(err, ERR_LOCAL, errno, "%s", fifo);
 	else if (openssh_argv(&argv, s, o->dir, !o->processes, marked, fifo, command) != 0)
 		(void)err_nomem(err);
@@ -149,7 +152,7 @@ static void read_log(struct call *c)
 	char data[1024];
 	ssize_t n;
 
-	while ((n = read(c->p->log, data, sizeof(data))) > 0) {
+	while (c->p->log >= 0 && (n = read(c->p->log, data, sizeof(data))) > 0) {
 		if (c->said.log.len + (size_t)n > SAID_MAX)
 			buf_consume(&c->said.log, c->said.log.len + (size_t)n - SAID_MAX);
 		(void)buf_add(&c->said.log, data, (size_t)n);
@@ -313,11 +316,13 @@ static void openssh_close(struct session *s)
 		process_free(p);
 	}
 	session_give_turn(s);
-	(void)snprintf(path, sizeof(path), "%s/log", o->dir);
-	(void)unlink(path);
-	(void)snprintf(path, sizeof(path), "%s/m", o->dir);
-	(void)unlink(path);
-	(void)rmdir(o->dir);
+	if (*o->dir) {
+		(void)snprintf(path, sizeof(path), "%s/log", o->dir);
+		(void)unlink(path);
+		(void)snprintf(path, sizeof(path), "%s/m", o->dir);
+		(void)unlink(path);
+		(void)rmdir(o->dir);
+	}
 	free(o);
 	s->state = NULL;
 }
@@ -353,6 +358,41 @@ const struct transport_ops transport_openssh = {
 	.close = openssh_close,
 };
 
+/* ---- this machine: the same processes, without ssh(1) ---- */
+
+static int local_open(struct session *s, int64_t deadline, struct dt_err *err)
+{
+	(void)deadline;
+	s->state = calloc(1, sizeof(struct openssh));
+	return s->state ? 0 : err_nomem(err);
+}
+
+const struct transport_ops transport_local = {
+	.name = "local",
+	.announce = true,
+	.open = local_open,
+	.run = openssh_run,
+	.close = openssh_close,
+};
+
+static int local_interactive(const char *command, struct session_exit *end, struct dt_err *err)
+{
+	struct strs argv = { 0 };
+	int r = local_argv(&argv, command) != 0 ? err_nomem(err) : 0, status = 0;
+	pid_t pid = 0;
+
+	if (r == 0)
+		r = child_attached(argv.v, &pid, err);
+	while (r == 0 && waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			r = err_sys(err, ERR_LOCAL, errno, "sh");
+	if (r == 0 && !WIFEXITED(status))
+		r = err_set(err, ERR_LOST, "the shell was ended by signal %d", WTERMSIG(status));
+	end->status = WEXITSTATUS(status);
+	strs_release(&argv);
+	return r;
+}
+
 /* ---- with the caller's terminal ---- */
 
 int session_interactive(const struct ssh_env *env, const struct target *t, const char *command,
@@ -366,6 +406,8 @@ int session_interactive(const struct ssh_env *env, const struct target *t, const
 	pid_t pid = 0;
 
 	memset(end, 0, sizeof(*end));
+	if (t->transport == TRANSPORT_LOCAL)
+		return local_interactive(command, end, err);
 	if (openssh_open(&s, 0, err) != 0)
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/log", ((struct openssh *)s.state)->dir);

@@ -15,6 +15,9 @@ int openssh_argv(struct strs *argv, const struct session *s, const char *folder,
 /* The same with our own terminal. */
 int openssh_attached_argv(struct strs *argv, const struct session *s, const char *log, const char *command);
 
+/* A command of this machine, as sshd(8) would run it: in the home folder, with none of a connection's variables. */
+int local_argv(struct strs *argv, const char *command);
+
 /* ---- openssh_words.c: what ssh(1) says ---- */
 
 #define SAID_MAX 4096

@@ -172,3 +172,16 @@ int openssh_attached_argv(struct strs *argv, const struct session *s, const char
 	buf_release(&line);
 	return r;
 }
+
+int local_argv(struct strs *argv, const char *command)
+{
+	static const char *const before[] = {
+		"env", "-u", "SSH_CONNECTION", "-u", "SSH_CLIENT", "-u", "SSH_TTY",
+		"/bin/sh", "-c", "cd 2>/dev/null; eval \"$1\"", "sh",
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(before); i++)
+		r |= strs_add(argv, before[i]);
+	return r | strs_add(argv, command);
+}

@@ -92,7 +92,9 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 	s->t = t;
 	s->hooks = hooks;
 	s->ops = &transport_libssh2;
-	if (t->transport == TRANSPORT_OPENSSH)
+	if (t->transport == TRANSPORT_LOCAL)
+		s->ops = &transport_local;
+	else if (t->transport == TRANSPORT_OPENSSH)
 		why = "transport = openssh";
 	else if (t->transport == TRANSPORT_AUTO)
 		why = needs_openssh(s);

@@ -46,7 +46,7 @@ void session_close(struct session *s);
 const char *session_address(const struct session *s);	/* "" where unknown (ProxyCommand) */
 /* The openssh transport logs in with its first command: not yet, then. */
 bool session_logged_in(const struct session *s);
-const char *session_transport(const struct session *s);	/* "libssh2" or "openssh" */
+const char *session_transport(const struct session *s);	/* "libssh2", "openssh" or "local" */
 /* Why this transport was taken, or NULL. */
 const char *session_because(const struct session *s);
 

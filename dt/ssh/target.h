@@ -13,7 +13,7 @@
 #include "dt/ssh/keys.h"
 #include "dt/ssh/known_hosts.h"
 
-enum transport { TRANSPORT_AUTO, TRANSPORT_LIBSSH2, TRANSPORT_OPENSSH };
+enum transport { TRANSPORT_AUTO, TRANSPORT_LIBSSH2, TRANSPORT_OPENSSH, TRANSPORT_LOCAL };
 
 struct jump;
 

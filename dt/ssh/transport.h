@@ -31,7 +31,7 @@ struct transport_ops {
 	void (*close)(struct session *s);
 };
 
-extern const struct transport_ops transport_libssh2, transport_openssh;
+extern const struct transport_ops transport_libssh2, transport_openssh, transport_local;
 
 struct session {
 	const struct transport_ops *ops;
