@@ -24,6 +24,7 @@
 #include "dt/ssh/transport.h"
 
 #define NEVER "\001never\001"	/* a marker that does not come */
+#define PIPE_SIZE (1 << 20)	/* of stdin and stdout, where the system allows it: fewer turns between processes */
 
 struct process {
 	struct child child;
@@ -74,6 +75,8 @@ static int start_process(struct session *s, const char *command, bool marked, st
 		process_free(p);
 		return -1;
 	}
+	(void)fcntl(p->child.in, F_SETPIPE_SZ, PIPE_SIZE);
+	(void)fcntl(p->child.out, F_SETPIPE_SZ, PIPE_SIZE);
 	p->next = o->processes;
 	o->processes = p;
 	*out = p;
