@@ -107,7 +107,9 @@ $(COMPLETE): $(BUILD)/bin/dt
 	@DT_CONF=/dev/null $< completion bash > $@.new
 	@mv $@.new $@
 
-$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(BUILD)/libdt.a
+# Of the parts of a module (modules/NAME/), test_NAME tests what needs no dt around it.
+$(BUILD)/obj/tests/unit/%.o: ALL_CFLAGS += -Imodules
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $$(call mod_part,$$*) $(BUILD)/libdt.a $(BUILD)/libmodule.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

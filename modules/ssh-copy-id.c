@@ -1,10 +1,9 @@
 /*
  * ssh-copy-id - public keys into ~/.ssh/authorized_keys on every host, or out of it.
- *
- * The format is that of sshd(8), AUTHORIZED_KEYS FILE FORMAT; a key is known
- * by its type and base64 text, whatever options or comment stand beside it.
  */
 #include "dt_module.h"
+
+#include "lib/public_key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,94 +58,21 @@ struct keys {
 	size_t size;		/* of text; the lines of a file always fit */
 };
 
-/* The fields of a key in its blob: type, curve if any, key, others; each a length in 4 bytes and its bytes. */
-static const struct type {
-	const char *name, *curve;
-	size_t fields, key;	/* how many; the key's bytes, 0: any */
-} types[] = {
-	{ "ssh-ed25519", NULL, 2, 32 },
-	{ "ssh-rsa", NULL, 3, 0 },
-	{ "ssh-dss", NULL, 5, 0 },
-	{ "ecdsa-sha2-nistp256", "nistp256", 3, 65 },
-	{ "ecdsa-sha2-nistp384", "nistp384", 3, 97 },
-	{ "ecdsa-sha2-nistp521", "nistp521", 3, 133 },
-	{ "sk-ssh-ed25519@openssh.com", NULL, 3, 32 },
-	{ "sk-ecdsa-sha2-nistp256@openssh.com", "nistp256", 4, 65 },
-	{ 0 }
-};
-
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* The bytes of base64 text, 3 for 4, or 0 where sshd would not take it. */
-static size_t decode(const char *text, size_t len, unsigned char *out)
-{
-	unsigned bits = 0;
-	size_t n = 0, pad = 0;
-
-	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
-		pad++;
-	for (size_t i = 0; i < len - pad; i++) {
-		const char *digit = strchr(base64, text[i]);
-
-		if (!digit)
-			return 0;
-		bits = bits << 6 | (unsigned)(digit - base64);
-		if (i % 4)
-			out[n++] = (unsigned char)(bits >> (6 - i % 4 * 2));
-	}
-	/* the last digit has bits that belong to no byte */
-	return len % 4 || bits & ((1U << pad * 2) - 1) ? 0 : n;
-}
-
-/* Is the blob a key of that type, whole, and nothing behind it?  RFC 4253, 6.6 */
-static bool is_key(const struct type *type, const unsigned char *blob, size_t len)
-{
-	size_t i, n, key = type->curve ? 2 : 1;
-
-	for (i = 0; len >= 4; i++, blob += n, len -= n) {
-		const char *text = i == 0 ? type->name : i < key ? type->curve : NULL;
-
-		n = (size_t)blob[0] << 24 | (size_t)blob[1] << 16 | (size_t)blob[2] << 8 | blob[3];
-		blob += 4;
-		len -= 4;
-		if (!n || n > len || (i == key && type->key && n != type->key))
-			return false;
-		if (text && (n != strlen(text) || memcmp(blob, text, n) != 0))
-			return false;
-	}
-	return len == 0 && i == type->fields;
-}
-
 /* Adds a line "TYPE BASE64 [COMMENT]", unless its key is there; text has room.  NULL, or what is wrong with it. */
 static const char *add_line(struct keys *k, const char *line)
 {
-	int len = (int)strcspn(line, " \t"), blob_len;
-	const char *blob = line + len + strspn(line + len, " \t"), *comment;
-	const struct type *type = types;
-	unsigned char bytes[8192];
+	struct public_key key;
+	const char *wrong = public_key_parse(&key, line, false);
 	char *end = k->text + k->len;
+	int len;
 
-	for (const char *c = line; *c; c++)
-		if ((unsigned char)*c < ' ' && *c != '\t')
-			return "a control byte";
-	while (type->name && (strncmp(type->name, line, (size_t)len) != 0 || type->name[len]))
-		type++;
-	if (!type->name)
-		return strstr(line, "PRIVATE KEY") ? "a private key; its public half is in the file with .pub" :
-			"no public key in a line of its own";
-	blob_len = (int)strcspn(blob, " \t");
-	comment = blob + blob_len + strspn(blob + blob_len, " \t");
-	if ((size_t)blob_len > sizeof(bytes) || !is_key(type, bytes, decode(blob, (size_t)blob_len, bytes)))
-		return "a public key that is cut short, not base64, or of another type";
-	/* every key begins with the 00 00 00 of a length */
-	for (const char *c = comment; (c = strstr(c, "AAAA")) != NULL; c++)
-		if (strspn(c, base64) >= 40)
-			return "two public keys on a line";
-	len = snprintf(end, k->size - k->len, "%.*s %.*s", len, line, blob_len, blob);
+	if (wrong)
+		return wrong;
+	len = snprintf(end, k->size - k->len, "%.*s %.*s", (int)key.type_len, key.type, (int)key.blob_len, key.blob);
 	if (memmem(k->text, k->len, end, (size_t)len))
 		return NULL;
 	k->len += (size_t)len;
-	k->len += (size_t)snprintf(k->text + k->len, k->size - k->len, "%s%s\n", *comment ? " " : "", comment);
+	k->len += (size_t)snprintf(k->text + k->len, k->size - k->len, "%s%s\n", *key.comment ? " " : "", key.comment);
 	k->count++;
 	return NULL;
 }

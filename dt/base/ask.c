@@ -33,27 +33,30 @@ static struct secret *read_line(int fd)
 }
 
 /* A line typed without echo; a signal ends dt only when the echo is back. */
-static struct secret *read_hidden(int fd)
+static struct secret *read_hidden(int fd, const char *prompt)
 {
 	struct termios was, quiet;
 	struct secret *s = NULL;
 	sigset_t all, before;
 	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .events = POLLIN } };
+	bool terminal = tcgetattr(fd, &was) == 0;
 
 	sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC);
-	if (tcgetattr(fd, &was) == 0) {
+	/* before the prompt: who sees it may type at once */
+	if (terminal) {
 		quiet = was;
 		quiet.c_lflag &= ~(tcflag_t)ECHO;
 		(void)tcsetattr(fd, TCSAFLUSH, &quiet);
-		/* the terminal gives whole lines */
-		if (poll(p, 2, -1) > 0 && !p[1].revents)
-			s = read_line(fd);
-		(void)tcsetattr(fd, TCSAFLUSH, &was);
-	} else {
-		s = read_line(fd);
 	}
+	(void)dprintf(fd, "%s: ", prompt);
+	/* the terminal gives whole lines */
+	if (!terminal || (poll(p, 2, -1) > 0 && !p[1].revents))
+		s = read_line(fd);
+	if (terminal)
+		(void)tcsetattr(fd, TCSAFLUSH, &was);
+	(void)dprintf(fd, "\n");
 	if (p[1].fd >= 0)
 		(void)close(p[1].fd);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
@@ -71,9 +74,7 @@ struct secret *ask_secret(const char *prompt, struct dt_err *err)
 			(void)err_set(err, ERR_USAGE, "%s: no terminal, and no line on standard input", prompt);
 		return s;
 	}
-	(void)dprintf(fd, "%s: ", prompt);
-	s = read_hidden(fd);
-	(void)dprintf(fd, "\n");
+	s = read_hidden(fd, prompt);
 	(void)close(fd);
 	if (!s)
 		(void)err_set(err, ERR_USAGE, "%s: no answer", prompt);

@@ -19,7 +19,7 @@ CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--language=c", "--enable=warnin
 
 
 def compile_one(path):
-    where = ["-Imodules", GEN + "/modules"] if path.startswith("modules/") else ["-I.", GEN]
+    where = ["-Imodules", GEN + "/modules"] if path.startswith("modules/") else ["-I.", GEN, "-Imodules"]
     done = subprocess.run(CC + FLAGS + where + [path], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, check=False)
     return done.stdout if done.returncode else ""

@@ -1,0 +1,433 @@
+#include "user/plan.h"
+
+#include "user/merge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* An account on a host, and what is to be done to it. */
+struct job {
+	struct plan *p;
+	const struct wants *w;
+	const struct want *u;
+	const struct found *f;
+	const struct account *a;	/* NULL: it has to be made */
+	const char *home;		/* that it shall have */
+	char uid[24], gid[24];
+};
+
+static const char *word(bool yes, const char *text)
+{
+	return yes ? text : "";
+}
+
+/* "2030-12-31"; "" where it never does. */
+static void date(long long days, char out[16])
+{
+	time_t t = days > 0 ? (time_t)days * 86400 : 0;
+	struct tm tm;
+
+	*out = '\0';
+	if (days > 0 && gmtime_r(&t, &tm))
+		(void)strftime(out, 16, "%Y-%m-%d", &tm);
+}
+
+/* ---- groups ---- */
+
+/* Adds "name," to a list of them. */
+static void list_add(char **list, const char *name)
+{
+	char *grown = NULL;
+
+	if (*list && !in_list(*list, name) && asprintf(&grown, "%s%s%s", *list, **list ? "," : "", name) < 0)
+		grown = NULL;
+	else if (!grown)
+		return;
+	free(*list);
+	*list = grown;
+}
+
+/* The groups that it is a member of, "a,b"; to be freed, NULL: no memory. */
+static char *groups_now(const struct found *f, const char *name)
+{
+	char *list = strdup("");
+
+	for (size_t i = 0; i < f->group_count; i++)
+		if (!f->groups[i].foreign && in_list(f->groups[i].members, name))
+			list_add(&list, f->groups[i].name);
+	return list;
+}
+
+/* Those that it shall be a member of. */
+static char *groups_wanted(const struct want *u, const char *now)
+{
+	bool changes = strchr("+-", *u->groups) && *u->groups;
+	char *list = strdup(""), *copy, *rest, *one;
+
+	/* what stays, in its order */
+	copy = rest = strdup(changes ? now : "");
+	while (list && rest && (one = strsep(&rest, ",")) != NULL) {
+		char less[64];
+
+		(void)snprintf(less, sizeof(less), "-%s", one);
+		if (*one && !in_list(u->groups, less))
+			list_add(&list, one);
+	}
+	free(copy);
+	copy = rest = strdup(u->groups);
+	while (list && rest && (one = strsep(&rest, ",")) != NULL)
+		if (*one && *one != '-')
+			list_add(&list, one + (*one == '+'));
+	free(copy);
+	return list;
+}
+
+/* Are all of one in the other? */
+static bool within(const char *list, const char *other)
+{
+	char *copy = strdup(list), *rest = copy, *one;
+	bool all = copy;
+
+	while (all && rest && (one = strsep(&rest, ",")) != NULL)
+		all = !*one || in_list(other, one);
+	free(copy);
+	return all;
+}
+
+static int set_groups(const struct job *j)
+{
+	char *now = groups_now(j->f, j->u->name), *wanted = now && j->u->groups ? groups_wanted(j->u, now) : NULL;
+
+	if (j->u->groups && (!now || !wanted)) {
+		free(now);
+		free(wanted);
+		return plan_fault(j->p, "out of memory");
+	}
+	if (wanted && !(within(wanted, now) && within(now, wanted))) {
+		plan_step(j->p, j->u->name, "groups=%s", wanted);
+		PLAN_CALL(j->p, "set_groups", j->u->name, wanted, now);
+	}
+	free(now);
+	free(wanted);
+	return 0;
+}
+
+/* ---- its fields ---- */
+
+static void set_field(const struct job *j, const char *what, const char *value, const char *option, const char *field)
+{
+	plan_step(j->p, j->u->name, "%s=%s", what, value);
+	PLAN_CALL(j->p, "set_field", j->u->name, option, field, value);
+}
+
+/* The gid that a group has or will have here. */
+static long long gid_here(const struct job *j, const char *group)
+{
+	const struct group *g = found_group(j->f, group);
+
+	if (parse_id(group) != ID_ANY || g)
+		return g ? g->gid : parse_id(group);
+	for (size_t i = 0; i < j->w->n; i++)
+		if (j->w->v[i].is_group && strcmp(j->w->v[i].name, group) == 0)
+			return j->w->v[i].new_id;
+	return ID_ANY;
+}
+
+static void set_expire(const struct job *j, long long days)
+{
+	char text[16], number[24] = "";
+
+	date(days, text);
+	if (days > 0)
+		(void)snprintf(number, sizeof(number), "%lld", days);
+	PLAN_CALL(j->p, "set_expire", j->u->name, number, text);
+}
+
+static int set_fields(const struct job *j)
+{
+	const struct want *u = j->u;
+	const struct account *a = j->a;
+	char text[16], gid[24];
+	long long id = u->group ? gid_here(j, u->group) : ID_ANY;
+
+	if (id != ID_ANY && id != a->gid) {
+		(void)snprintf(gid, sizeof(gid), "%lld", id);
+		plan_step(j->p, u->name, "group=%s", u->group);
+		PLAN_CALL(j->p, "set_field", u->name, "-g", "4", gid);
+	}
+	if (u->comment && strcmp(u->comment, a->comment) != 0)
+		set_field(j, "comment", u->comment, "-c", "5");
+	if (u->shell && strcmp(u->shell, a->shell) != 0)
+		set_field(j, "shell", u->shell, "-s", "7");
+	if (u->home && strcmp(u->home, a->home) != 0) {
+		const struct home *h = found_home(j->f, u->name);
+
+		if (h && h->kind == 'n' && !j->w->no_home) {
+			plan_step(j->p, u->name, "%s", "");
+			PLAN_CALL(j->p, "make_home", u->name, j->uid, j->gid, u->home);
+		}
+		set_field(j, "home", u->home, "-d", "6");
+	}
+	if (u->expire != EXPIRE_AS_IS && u->expire != a->expire) {
+		date(u->expire, text);
+		plan_step(j->p, u->name, "expire=%s", *text ? text : "never");
+		set_expire(j, u->expire);
+	}
+	return 0;
+}
+
+/* ---- password and lock ---- */
+
+static void lock(const struct job *j, const char *words)
+{
+	plan_step(j->p, j->u->name, "%s", words);
+	PLAN_CALL(j->p, "lock", j->u->name);
+}
+
+static int set_access(const struct job *j)
+{
+	const struct want *u = j->u;
+	const struct account *a = j->a;
+	bool was_locked = a && a->locked && a->password == 'h';
+
+	if (!j->f->shadow) {
+		if (u->hash || u->state == STATE_LOCKED || u->expire > 0)
+			return plan_fault(j->p, "%s: no /etc/shadow for a password, a lock or an expire date", u->name);
+		return 0;
+	}
+	if (u->hash && !(a && a->same_hash)) {
+		plan_step(j->p, u->name, "password");
+		PLAN_CALL(j->p, "set_hash", u->name, u->hash);
+		if (was_locked && u->state == STATE_AS_IS)
+			lock(j, "");
+	}
+	if (u->state == STATE_LOCKED && !(a && account_closed(a))) {
+		lock(j, "locked");
+		plan_step(j->p, u->name, "%s", "");
+		set_expire(j, EXPIRE_LOCKED);
+	}
+	if (u->state == STATE_UNLOCKED && a && (was_locked || a->expire == EXPIRE_LOCKED)) {
+		plan_step(j->p, u->name, "unlocked");
+		PLAN_CALL(j->p, "unlock", u->name);
+		if (a->expire == EXPIRE_LOCKED && u->expire == EXPIRE_AS_IS) {
+			plan_step(j->p, u->name, "%s", "");
+			set_expire(j, EXPIRE_NEVER);
+		}
+	}
+	return 0;
+}
+
+/* ---- the home, and keys in it ---- */
+
+/* May root rely on the home that is there?  none: it may be missing. */
+static int check_home_there(const struct job *j, const struct home *h, bool none)
+{
+	const char *name = j->u->name;
+
+	if (!h || (h->kind == 'n' && !none))
+		return plan_fault(j->p, "%s: there is no home %s", name, j->home);
+	if (h->kind == 'l')
+		return plan_fault(j->p, "%s: its home %s is a symbolic link", name, j->home);
+	if (h->kind == 'o')
+		return plan_fault(j->p, "%s: its home %s is no folder", name, j->home);
+	if (h->kind == 'd' && h->uid != (j->a ? j->a->uid : j->u->new_id))
+		return plan_fault(j->p, "%s: its home %s belongs to uid %lld", name, j->home, h->uid);
+	return 0;
+}
+
+static int keys_fault(const struct job *j, const struct home *h)
+{
+	static const struct { const char *word, *text; } all[] = {
+		{ "link", "~/.ssh/authorized_keys is a symbolic link" }, { "folder-link", "~/.ssh is a symbolic link" },
+		{ "other", "~/.ssh or authorized_keys in it is of another kind" },
+		{ "closed", "~/.ssh/authorized_keys cannot be read by its owner" },
+	};
+
+	for (size_t i = 0; h->word && i < sizeof(all) / sizeof(*all); i++)
+		if (strcmp(all[i].word, h->word) == 0)
+			return plan_fault(j->p, "%s: %s", j->u->name, all[i].text);
+	if (!h->word || (strcmp(h->word, "none") != 0 && strcmp(h->word, "file") != 0))
+		return plan_fault(j->p, "%s: neither setpriv(1) nor su(1) shows its keys", j->u->name);
+	if (h->keys_len > KEYS_MAX)
+		return plan_fault(j->p, "%s: authorized_keys has more than %d bytes", j->u->name, KEYS_MAX);
+	return 0;
+}
+
+static void say_keys(FILE *out, size_t n, const char *what, size_t *said)
+{
+	if (n)
+		(void)fprintf(out, "%s%zu key%s %s", (*said)++ ? ", " : "", n, n == 1 ? "" : "s", what);
+}
+
+static void quoted(FILE *out, const char *name, const char *text)
+{
+	(void)fprintf(out, "%s='", name);
+	for (; *text; text++)
+		(void)fputs(*text == '\'' ? "'\\''" : (const char[]){ *text, '\0' }, out);
+	(void)fputs("'; ", out);
+}
+
+static int write_keys(const struct job *j, const char *old, const struct merge *m)
+{
+	char *words = NULL, *data = NULL;
+	size_t words_len, data_len, said = 0;
+	FILE *w = open_memstream(&words, &words_len), *d = open_memstream(&data, &data_len);
+
+	if (w) {
+		say_keys(w, m->added, "added", &said);
+		say_keys(w, m->removed, "removed", &said);
+		say_keys(w, m->changed, "changed", &said);
+		(void)fclose(w);
+	}
+	if (d) {
+		quoted(d, "home", j->home);
+		quoted(d, "old", old);
+		quoted(d, "new", m->text);
+		(void)fclose(d);
+	}
+	if (words && data) {
+		plan_step(j->p, j->u->name, "%s", words);
+		PLAN_CALL(j->p, "set_keys", j->u->name, j->uid, j->gid, data);
+	}
+	free(words);
+	free(data);
+	return w && d && words && data ? 0 : plan_fault(j->p, "out of memory");
+}
+
+static int set_keys(const struct job *j)
+{
+	const struct want *u = j->u;
+	const struct home *h = found_home(j->f, u->name);
+	bool there = h && h->kind == 'd';
+	const char *old = there && h->keys ? h->keys : "";
+	struct merge m;
+	int r;
+
+	if (!u->keys.n && !u->dropped.n && !u->keys_exclusive)
+		return 0;
+	/* it is made before them */
+	if (!there && !j->w->no_home && (!j->a || (u->home && strcmp(u->home, j->a->home) != 0)))
+		r = check_home_there(j, h, true);
+	else
+		r = check_home_there(j, h, false);
+	if (r == 0 && there && j->a)
+		r = keys_fault(j, h);
+	if (r != 0)
+		return r;
+	if (merge_keys(&m, old, strlen(old), u) != 0)
+		return plan_fault(j->p, "out of memory");
+	if (m.len > KEYS_MAX)
+		r = plan_fault(j->p, "%s: authorized_keys would have more than %d bytes", u->name, KEYS_MAX);
+	else if (m.added || m.removed || m.changed)
+		r = write_keys(j, old, &m);
+	free(m.text);
+	return r;
+}
+
+/* ---- the whole account ---- */
+
+static int add_user(struct job *j)
+{
+	const struct want *u = j->u;
+	const struct home *h = found_home(j->f, u->name);
+	const char *system = word(is_system_id(j->w, j->f, u->new_id), "system");
+	char days[24] = "", expire[16], gid[24];
+	char *groups = u->groups ? groups_wanted(u, "") : strdup("");
+	bool make_home = !j->w->no_home && !(h && h->kind == 'd');
+
+	if (!groups)
+		return plan_fault(j->p, "out of memory");
+	if (!j->w->no_home && h && check_home_there(j, h, true) != 0) {
+		free(groups);
+		return -1;
+	}
+	if (!u->group && !found_group(j->f, u->name)) {
+		(void)snprintf(gid, sizeof(gid), "%lld", u->new_gid);
+		plan_step(j->p, u->name, "%s", "");
+		PLAN_CALL(j->p, "add_group", u->name, gid, system);
+	}
+	date(u->expire, expire);
+	if (u->expire > 0)
+		(void)snprintf(days, sizeof(days), "%lld", u->expire);
+	plan_step(j->p, u->name, "added uid=%s", j->uid);
+	PLAN_CALL(j->p, "add_user", u->name, j->uid, j->gid, j->home, word(u->shell, u->shell),
+		  word(u->comment, u->comment), days, expire, system, word(make_home, "home"));
+	if (*groups) {
+		plan_step(j->p, u->name, "groups=%s", groups);
+		PLAN_CALL(j->p, "set_groups", u->name, groups, "");
+	}
+	free(groups);
+	return 0;
+}
+
+/* Would another account lose its home with this one? */
+static const struct account *lives_in(const struct found *f, const struct account *a)
+{
+	size_t len = strlen(a->home);
+
+	for (size_t i = 0; i < f->account_count; i++) {
+		const struct account *o = &f->accounts[i];
+
+		if (o != a && strcmp(o->name, a->name) != 0 && strncmp(o->home, a->home, len) == 0 &&
+		    (!o->home[len] || o->home[len] == '/'))
+			return o;
+	}
+	return NULL;
+}
+
+static int del_user(struct job *j)
+{
+	const struct home *h = found_home(j->f, j->u->name);
+	const struct group *own = found_group(j->f, j->u->name);
+	const struct account *o = j->w->remove_home ? lives_in(j->f, j->a) : NULL;
+	bool remove = j->w->remove_home && h && h->kind != 'n';
+	char *groups;
+
+	if (remove && check_home(j->home))
+		return plan_fault(j->p, "%s: its home %s is none to remove", j->u->name, j->home);
+	if (remove && check_home_there(j, h, false) != 0)
+		return -1;
+	if (remove && o)
+		return plan_fault(j->p, "%s: %.100s lives in its home %s", j->u->name, o->name, j->home);
+	if (own && own->gid != j->a->gid)
+		own = NULL;
+	for (size_t i = 0; own && i < j->f->account_count; i++)
+		if (&j->f->accounts[i] != j->a && strcmp(j->f->accounts[i].name, j->a->name) != 0 &&
+		    j->f->accounts[i].gid == own->gid)
+			own = NULL;
+	groups = groups_now(j->f, j->u->name);
+	if (!groups)
+		return plan_fault(j->p, "out of memory");
+	plan_step(j->p, j->u->name, "removed");
+	PLAN_CALL(j->p, "del_user", j->u->name, j->uid, j->gid, word(remove, j->home), groups,
+		  word(own && !*own->members, "group"));
+	free(groups);
+	return 0;
+}
+
+int plan_user(struct plan *p, const struct wants *w, const struct want *u, const struct found *f)
+{
+	struct job j = { .p = p, .w = w, .u = u, .f = f, .a = found_account(f, u->name) };
+	char path[64];
+
+	if (!j.a && u->state == STATE_ABSENT)
+		return 0;
+	if (!j.a && !u->make)
+		return plan_fault(p, "no user %s", u->name);
+	(void)snprintf(path, sizeof(path), "/home/%s", u->name);
+	j.home = u->home ? u->home : j.a ? j.a->home : path;
+	(void)snprintf(j.uid, sizeof(j.uid), "%lld", j.a ? j.a->uid : u->new_id);
+	if (j.a)
+		(void)snprintf(j.gid, sizeof(j.gid), "%lld", j.a->gid);
+	else if (u->group)
+		(void)snprintf(j.gid, sizeof(j.gid), "%lld", gid_here(&j, u->group));
+	else
+		(void)snprintf(j.gid, sizeof(j.gid), "%lld", u->new_gid);
+	if (u->state == STATE_ABSENT)
+		return del_user(&j);
+	if (!j.a ? add_user(&j) != 0 : set_fields(&j) != 0 || set_groups(&j) != 0)
+		return -1;
+	return set_access(&j) != 0 ? -1 : set_keys(&j);
+}

@@ -1,0 +1,71 @@
+# What is there?  Behind as.sh.  $1 the text that looks at keys as their owner,
+# $2 "list" for lines N of all accounts.  stdin: lines "h HASH" of the next u,
+# "d HOME" that the next u shall have, "D HOME" where it is new, "u NAME", "n NAME"
+# for N of one account, "s SHELL", "p USER" and "g GROUP" (name or number) for
+# the name service.
+#
+# Behind the line "dt-user:begin" come "I UID", "T TOOL", "M UID_MIN", "P" and
+# "G" with lines of passwd and group without passwords, "Q" and "R" with those of
+# the name service, "W" where there is a shadow file, and of each line in it
+# "S NAME LOCKED KIND EXPIRE SAME" (KIND: h a hash, e empty, n neither; SAME: it
+# is HASH), "X SHELL" of those that can be run, "H NAME KIND UID" of homes, "K
+# LINE" of keys of the H before it, the first a word, and "N COUNT NAME".  "E" is the end.
+#
+# This file is sent as one line: each statement ends with a semicolon, and
+# there are no single quotes.
+look=$1; all=$2; hash=; hashed=; home=; new=;
+echo "dt-user:begin"; echo "I $me";
+for t in useradd usermod userdel groupadd groupdel chpasswd getent; do
+	if has $t; then echo "T $t"; fi;
+done;
+# The folder $h of account $1 with uid $2 and group $3, and keys in it ($4 text or count).
+home() {
+	while :; do case $h in ?*/) h=${h%/};; *) break;; esac; done;
+	if [ -L "$h" ]; then k=l; elif [ -d "$h" ]; then k=d; elif [ -e "$h" ]; then k=o; else k=n; fi;
+	o=$(ls -ldn -- "$h" 2>/dev/null | { read -r a b o x; echo "$o"; });
+	if [ $4 = text ]; then echo "H $1 $k ${o:--}"; fi;
+	if [ $k = d ] && [ "$o" = "$2" ]; then
+		if [ $4 = text ]; then
+			printf "%s\ntext\n" "$h" | as "$2" "$3" "$1" "$look" 2>/dev/null | sed "s/^/K /";
+		else
+			o=$(printf "%s\ncount\n" "$h" | as "$2" "$3" "$1" "$look" 2>/dev/null);
+			echo "N ${o:--} $1";
+		fi;
+	elif [ $4 = count ] && [ $k = n ]; then echo "N 0 $1"; fi;
+};
+user() {
+	there=;
+	while IFS=: read -r n x u g c h s; do if [ "$n" = "$1" ]; then there=yes; break; fi; done < /etc/passwd;
+	if [ "$there" ]; then home "$1" "$u" "$g" $2; else home=${home:-$new}; u=-; g=-; fi;
+	if [ "$home" ] && [ "$home" != "$h" ]; then h=$home; home "$1" "$u" "$g" text; fi;
+};
+while read -r k v x; do case $k in UID_MIN) echo "M $v";; esac; done 2>/dev/null < /etc/login.defs;
+sed "s/^\([^:]*\):[^:]*:/P \1:x:/" /etc/passwd;
+sed "s/^\([^:]*\):[^:]*:/G \1:x:/" /etc/group;
+while IFS= read -r line; do
+	v=${line#? };
+	case $line in
+		"h "*) hash=$v;;
+		"d "*) home=$v;;
+		"D "*) new=$v;;
+		"u "*) if [ "$hash" ]; then hashed=$v; fi; user "$v" text; home=; new=;;
+		"n "*) user "$v" count;;
+		"s "*) if [ -f "$v" ] && [ -x "$v" ]; then echo "X $v"; fi;;
+		"p "*) getent passwd "$v" 2>/dev/null | sed "s/^\([^:]*\):[^:]*:/Q \1:x:/";;
+		"g "*) getent group "$v" 2>/dev/null | sed "s/^\([^:]*\):[^:]*:/R \1:x:/";;
+	esac;
+done;
+if [ "$all" = list ]; then
+	while IFS=: read -r n x u g c h s; do home "$n" "$u" "$g" count; done < /etc/passwd;
+fi;
+if [ -e /etc/shadow ]; then echo W; fi;
+if [ -r /etc/shadow ]; then
+	while IFS=: read -r n p a b c d e x f; do
+		l=0; k=n; y=-;
+		while :; do case $p in "!"*) l=1; p=${p#?};; *) break;; esac; done;
+		case $p in "") k=e;; "*"*) ;; \$*) k=h;; *) if [ ${#p} -eq 13 ]; then k=h; fi;; esac;
+		if [ "$n" = "$hashed" ] && [ "$p" = "$hash" ]; then y=same; fi;
+		printf "S %s %s %s %s %s\n" "$n" $l $k "${x:--}" $y;
+	done < /etc/shadow;
+fi;
+echo E;
