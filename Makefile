@@ -180,9 +180,10 @@ help:
 	@echo "make lint        layers, headers, manual pages, banned functions, cppcheck"
 	@echo "make unit        the unit tests' programs, in $(BUILD)/tests/"
 	@echo "make bench       speed, beside other tools; make bench-deps installs them from Debian"
+	@echo "make nss_map     libnss_map.so.2 and its bundle (contrib/nss_map); make install-nss_map puts it on this machine"
 	@echo "make install     into PREFIX ($(PREFIX)), below DESTDIR; make uninstall takes it away"
 	@echo "make clean       remove build/ and build-*/"
 	@echo "SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own"
 
--include tests/modules/rules.mk tests/fleet/rules.mk tests/bench/rules.mk
+-include contrib/nss_map/rules.mk tests/modules/rules.mk tests/fleet/rules.mk tests/bench/rules.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
