@@ -24,7 +24,7 @@ LIB_SRC  := $(foreach r,$(ROOMS),$(wildcard $(r)/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 MODULES  := $(patsubst modules/%.c,$(BUILD)/lib/dt/modules/%.so,$(wildcard modules/*.c))
 # Other names of modules: NAME=MODULE.
-ALIASES  := scp=push rscp=pull
+ALIASES  := scp=push rscp=pull supervise=service sv=service
 ALIAS    := $(foreach a,$(ALIASES),$(BUILD)/lib/dt/modules/$(firstword $(subst =, ,$(a))).so)
 SCRIPTS  := $(patsubst modules/scripts/%,$(BUILD)/lib/dt/scripts/%,$(wildcard modules/scripts/*))
 SELECT   := $(patsubst selectors/%,$(BUILD)/lib/dt/selectors/%,$(wildcard selectors/*))
@@ -109,6 +109,7 @@ $(COMPLETE): $(BUILD)/bin/dt
 
 # Of the parts of a module (modules/NAME/), test_NAME tests what needs no dt around it.
 $(BUILD)/obj/tests/unit/%.o: ALL_CFLAGS += -Imodules
+$(BUILD)/tests/test_supervise: $(BUILD)/mod/modules/service/supervise.o
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $$(call mod_part,$$*) $(BUILD)/libdt.a $(BUILD)/libmodule.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
