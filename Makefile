@@ -63,7 +63,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 SH_TEXT  := $(patsubst %.sh,$(BUILD)/gen/%.sh.h,$(wildcard dt/files/*.sh modules/*/*.sh))
 $(BUILD)/gen/%.sh.h: %.sh
 	@mkdir -p $(@D)
-	@sed -e '/^[[:space:]]*#/d' -e 's/^[[:space:]]*//' -e 's/["\\]/\\&/g' -e 's/??/?\\?/g' -e 's/.*/"& "/' $< > $@.new
+	@sed -e '/^[[:space:]]*#/d' -e 's/^[[:space:]]*//' -e 's/["\\]/\\&/g' -e 's/?/\\?/g' -e 's/.*/"& "/' $< > $@.new
 	@mv $@.new $@
 
 $(BUILD)/obj/%.o: %.c $(SH_TEXT) | libraries

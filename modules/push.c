@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct push {
-	const char **paths;	/* the sources */
-	struct dt_fileset *files;
-};
+#include "lib/files_args.h"
 
 /* chmod(1)'s octal form, up to 7777. */
 static const char *check_mode(const char *value)
@@ -29,69 +26,15 @@ static const char *check_owner(const char *value)
 	return *value && value[0] != '-' && !strpbrk(value, ":/ \t\n") ? NULL : "a user or group, by name or number";
 }
 
-static unsigned flag(const struct dt_call *call, const struct dt_services *dt, const char *name, unsigned value)
-{
-	return dt->arg_number(call, name) ? value : 0;
-}
-
 static int push_prepare(struct dt_call *call, const struct dt_services *dt)
 {
-	const char *mode = dt->arg(call, "mode");
-	const char *const *paths;
-	struct push *p = calloc(1, sizeof(*p));
-	size_t n, excludes;
-	struct dt_files files = {
-		.owner = dt->arg(call, "owner"), .group = dt->arg(call, "group"), .backup = dt->arg(call, "backup"),
-		.exclude = dt->arg_list(call, "exclude", &excludes), .mode = mode ? strtol(mode, NULL, 8) : -1,
-		.rate = dt->arg_number(call, "limit-rate"),
-		.flags = flag(call, dt, "recursive", DT_FILES_RECURSIVE) | flag(call, dt, "check", DT_FILES_CHECK) |
-			 flag(call, dt, "delete", DT_FILES_DELETE) | flag(call, dt, "mkdir", DT_FILES_MKDIR) |
-			 flag(call, dt, "quick", DT_FILES_QUICK) | flag(call, dt, "sudo", DT_FILES_SUDO),
-	};
-
-	if (strcmp(dt->arg(call, "compress"), "never") == 0)
-		files.flags |= DT_FILES_PLAIN;
-	paths = dt->arg_list(call, "paths", &n);
-	if (p)
-		p->paths = calloc(n + 1, sizeof(*p->paths));
-	dt->set_state(call, p);
-	if (!p || !p->paths) {
-		dt->refuse(call, "out of memory");
-		return DT_FAIL;
-	}
-	if (n < 2) {
-		dt->refuse(call, "needs a SOURCE here and a DEST there");
-		return DT_FAIL;
-	}
-	if ((files.flags & DT_FILES_DELETE) && !(files.flags & DT_FILES_RECURSIVE)) {
-		dt->refuse(call, "--delete is for folders: it needs -r");
-		return DT_FAIL;
-	}
-	memcpy(p->paths, paths, (n - 1) * sizeof(*paths));
-	files.sources = p->paths;
-	files.dest = paths[n - 1];
-	p->files = dt->push_files(call, &files);
-	return p->files ? DT_OK : DT_FAIL;
+	return files_args_prepare(call, dt, "needs a SOURCE here and a DEST there", dt->push_files);
 }
 
 static int push_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt)
 {
-	const struct push *p = dt->state(call);
-
-	return dt->push(task, p->files, NULL);
+	return dt->push(task, files_args_set(call, dt), NULL);
 }
-
-static int push_finish(struct dt_call *call, const struct dt_services *dt)
-{
-	struct push *p = dt->state(call);
-
-	if (p)
-		free(p->paths);
-	free(p);
-	return DT_OK;
-}
-
-static const char *const compress_choices[] = { "auto", "never", NULL };
 
 static const struct dt_param push_params[] = {
 	{ .name = "recursive", .letter = 'r', .type = DT_BOOL, .flags = DT_OPTION, .help = "folders too, with all that is in them" },
@@ -108,7 +51,7 @@ static const struct dt_param push_params[] = {
 	{ .name = "mkdir", .type = DT_BOOL, .flags = DT_OPTION, .help = "make the folder that DEST lies in" },
 	{ .name = "quick", .type = DT_BOOL, .flags = DT_OPTION, .help = "take the same size and time for the same content" },
 	{ .name = "sudo", .type = DT_BOOL, .flags = DT_OPTION, .help = "write as root, through sudo there" },
-	{ .name = "compress", .type = DT_CHOICE, .flags = DT_OPTION, .def = "auto", .choices = compress_choices,
+	{ .name = "compress", .type = DT_CHOICE, .flags = DT_OPTION, .def = "auto", .choices = files_args_compress,
 	  .help = "zstd on the wire, where the host has it and it pays" },
 	{ .name = "limit-rate", .type = DT_SIZE, .flags = DT_OPTION, .help = "bytes a second, of all hosts together" },
 	{ .name = "paths", .flags = DT_REQUIRED | DT_MANY, .help = "SOURCE... here, and DEST there" },
@@ -123,7 +66,7 @@ static const struct dt_verb push_verbs[] = {
 		.params = push_params,
 		.prepare = push_prepare,
 		.run = push_run,
-		.finish = push_finish,
+		.finish = files_args_finish,
 	},
 	{ 0 }
 };

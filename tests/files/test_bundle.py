@@ -20,7 +20,8 @@ PASSWORD = "sesame 'open' \"$1\" \\n"
 ME = "t%d" % os.getpid()  # in the name of every bundle: what root keeps for an undo lies in one place for all
 KEPT = "/var/lib/dt/undo"
 WAS_THERE = [f for f in (KEPT, "/var/lib/dt") if os.path.isdir(f)]
-STEPS = ("needed", "authentic", "before", "after_success", "after_failure", "after_before_failure", "after_denial")
+STEPS = ("needed", "authentic", "before", "after_success", "after_failure", "after_before_failure", "after_denial",
+         "after_rollback")
 
 os.umask(0o022)
 bed = Bed()
@@ -243,12 +244,16 @@ ROWS = [
         target=WHERE + "/none/"),
     Row("transfer: a file where the folder shall be", "needed=old authentic=old after_failure=old",
         fail("exit 1: .*%s/h1/f: not a folder there.*; %s: transfer failed" % (WHERE, X)), target=WHERE + "/h1/f/"),
-    Row("after_success", TO_BEFORE + " after_success=new after_failure=old",
+    Row("after_success", TO_BEFORE + " after_success=new after_rollback=old after_failure=old",
         fail("exit 6: 4 created, 5 changed, 4 deleted, 1 unchanged; %s: rolled back; %s: after_success failed: "
              "after_success says so" % (X, X)), {"after_success": 6}),
-    Row("after_success, after_failure", TO_BEFORE + " after_success=new after_failure=old",
+    Row("after_success, after_failure", TO_BEFORE + " after_success=new after_rollback=old after_failure=old",
         fail("exit 6: 4 created, 5 changed, 4 deleted, 1 unchanged; %s: rolled back; %s: after_success failed: "
              "after_success says so; and so did after_failure" % (X, X)), {"after_success": 6, "after_failure": 9}),
+    Row("after_success, after_rollback", TO_BEFORE + " after_success=new after_rollback=old after_failure=old",
+        fail("exit 6: 4 created, 5 changed, 4 deleted, 1 unchanged; %s: rolled back; %s: after_rollback failed: "
+             "after_rollback says so; %s: after_success failed: after_success says so" % (X, X, X)),
+        {"after_success": 6, "after_rollback": 9}),
 ]
 
 
@@ -565,11 +570,59 @@ def test_rollback():
         shutil.rmtree(bed.join("b/tree"))
         log()
         equal(bundle("x." + ME, "rollback", options=["--transport", transport]), okay("x.%s: rolled back" % ME))
-        equal(log(), [], "steps of a rollback")
+        equal(log(), ["after_rollback there old"], "steps of a rollback")
         alike(look(WHERE + "/h1"), before)
         equal(undos("x." + ME), [])
         line = bundle("x." + ME, "rollback", status=5)
         equal(line.rstrip("\\n"), fail("exit 1: x.%s: there is nothing to undo" % ME))
+
+
+def steps_back(fails=()):
+    """Parts that log their after_rollback; those in fails end with that status."""
+    parts_of(**{n: "after_rollback = %s %s %d %s/h1/%s\n" % (STEP, n, dict(fails).get(n, 0), WHERE, n) for n in "abc"})
+
+
+def test_after_rollback():
+    """Of each part that was taken back, right behind it and before the next; it has to end well."""
+    fresh()
+    steps_back()
+    for name in "abc":
+        put(WHERE + "/h1/" + name, b"old")
+    before = look(WHERE + "/h1")
+    bundle("all." + ME, "apply")
+    equal(log(), [], "steps of an apply")
+    equal(bundle("all." + ME, "rollback"), okay("c.@: rolled back; b.@: rolled back; a.@: rolled back".replace("@", ME)))
+    equal(log(), ["c there old", "b there old", "a there old"])
+    alike(look(WHERE + "/h1"), before)
+    # one that fails ends it, and what is before it can be taken back later
+    steps_back({"b": 3})
+    bundle("all." + ME, "apply")
+    equal(bundle("all." + ME, "rollback", status=5),
+          fail("exit 3: c.@: rolled back; b.@: rolled back; b.@: after_rollback failed: b says so".replace("@", ME)))
+    equal(log(), ["c there old", "b there old"])
+    had("b")
+    had("a", b"new a")
+    equal(bundle("all." + ME, "rollback"), okay("a.%s: rolled back" % ME))
+    equal(log(), ["a there old"])
+    alike(look(WHERE + "/h1"), before)
+
+
+def test_after_rollback_where_a_later_part_fails():
+    """As by rollback, but that one that fails keeps none from being taken back; what was not changed has none."""
+    fresh()
+    steps_back({"b": 3})
+    ini(content(INI).decode().replace(ME, "@") + "before = exit 7\n")
+    put(WHERE + "/h1/a", b"old")
+    put(WHERE + "/h1/b", b"old")
+    before = look(WHERE + "/h1")
+    equal(bundle("all." + ME, "apply", status=5),
+          fail("exit 7: a.@: changed; b.@: changed; b.@: rolled back; b.@: after_rollback failed: b says so; "
+               "a.@: rolled back; c.@: before failed".replace("@", ME)))
+    equal(log(), ["b there old", "a there old"])
+    alike(look(WHERE + "/h1"), before)
+    put(WHERE + "/h1/b", b"new b")
+    bundle("all." + ME, "apply", status=5)
+    equal(log(), ["a there old"])
 
 
 def test_rollback_of_one_file():
@@ -960,7 +1013,8 @@ def test_sudo():
             new_tree(bed.join("b/tree"))
             run = dict(host=host, options=["-K", "--transport", transport], stdin=PASSWORD + "\n")
             more = dict(sudo="yes", target=top + "/", needed="[ $(id -u) = 0 ]",
-                        authentic="here: [ $DT_HOST = %s ]" % host, before="there: [ $(id -u) = 0 ]")
+                        authentic="here: [ $DT_HOST = %s ]" % host, before="there: [ $(id -u) = 0 ]",
+                        after_rollback="[ $(id -u) = 0 ]")
             ini(section("there", **more))
             equal(bundle("x." + ME, "apply", **run), okay("4 created, 5 changed, 4 deleted, 1 unchanged", host))
             is_new(top)

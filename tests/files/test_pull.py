@@ -14,78 +14,21 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import HEAVY, Bed  # noqa: E402
-from daemons import Accounts, Busybox, Dropbear, Proxy, Sshd, wait_for  # noqa: E402
+from daemons import Proxy, Sshd, wait_for  # noqa: E402
+from places import BOTH, PASSWORD, SANITIZED, WHERE, accounts, alike, bed, busybox, clear, look, places  # noqa: E402
 from testing import LIMIT, check, ended, equal, has, main  # noqa: E402
 
-SANITIZED = bool(os.environ.get("DT_SANITIZE"))
 BIG = (256 if HEAVY > 1 and not SANITIZED else 8) << 20
 FILES = 10000 if HEAVY > 1 and not SANITIZED else 1000
 KILLS = 30 * HEAVY if not SANITIZED else 20
-BOTH = ("libssh2", "openssh") if HEAVY > 1 else ("libssh2",)  # both in the tests of sizes in any case
-ROOT = os.geteuid() == 0
-PASSWORD = "sesame 'open' \"$1\" \\n"
-
-os.umask(0o022)
-bed = Bed()
-os.chmod(bed.path, 0o755)  # other users read below it
-WHERE, TO = bed.join("there"), bed.join("to")
-os.mkdir(WHERE, 0o755)
-
-
-class Place:
-    """A host whose files this machine sees: WHERE/NAME there is folder here."""
-
-    def __init__(self, name, server, user=None, uid=0, root="", home=None):
-        self.name, self.server, self.uid, self.home = name, server, uid, home
-        self.folder = root + os.path.join(WHERE, name)
-        os.makedirs(self.folder, 0o755)
-        bed.host(name, server, "user=" + user if user else "")
-
-    def join(self, *names):
-        return os.path.join(self.folder, *names)
-
-    def put(self, name, data=b"", mode=0o644, mtime=None, mine=True):
-        """A file there; mine: of who logs in."""
-        path = os.path.join(os.fsencode(self.folder), os.fsencode(name))
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        with open(path, "wb") as f:
-            f.write(data)
-        os.chown(path, *([self.uid] * 2 if mine else [0, 0]))
-        os.chmod(path, mode)
-        if mtime is not None:
-            os.utime(path, (mtime, mtime))
-        return path
-
-
-sshd = Sshd(bed.authorized)
-places = [Place("sshd", sshd)]  # whose home is the tester's own
-accounts = Accounts(PASSWORD) if Accounts.possible() else None
-if accounts:
-    accounts.authorize(bed.authorized)
-    places.append(Place("dropbear", Dropbear(wrap=accounts.wrap), accounts.USER, accounts.UID, home=accounts.home))
-else:
-    print("# no mount namespace can be made here: no dropbear")
-if Busybox.possible():
-    busybox = Busybox(bed.authorized)
-    places.append(Place("busybox", busybox, "root", root=busybox.root, home=busybox.root + "/root"))
-else:
-    busybox = None
-    print("# not root, or no device files can be made here: no busybox")
+TO = bed.join("to")
+sshd = places[0].server
 NAMES_OF_PLACES = [p.name for p in places]
-
-
-def clear(folder):
-    for entry in os.scandir(os.fsencode(folder)):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            os.remove(entry.path)
 
 
 def empty():
     """Nothing is left there, nor here."""
     for folder in [TO] + [p.folder for p in places]:
-        os.makedirs(folder, exist_ok=True)
         clear(folder)
 
 
@@ -114,33 +57,6 @@ def pull(*args, sources=("",), dest=None, host="all", status=0, umask=None):
 def says(message, *args, **kw):
     for name, got in pull(*args, **kw).items():
         equal(got, message, "%s of %s" % (" ".join(args), name))
-
-
-def look(folder):
-    """All below a folder: {path: (kind, mode, seconds, content or text)}."""
-    top, found = os.fsencode(folder), {}
-    for where, folders, files in os.walk(top):
-        for name in folders + files:
-            path = os.path.join(where, name)
-            st = os.lstat(path)
-            mode = stat.S_IMODE(st.st_mode)
-            if stat.S_ISLNK(st.st_mode):
-                value = ("link", 0, 0, os.readlink(path))
-            elif stat.S_ISDIR(st.st_mode):
-                value = ("folder", mode, 0, b"")
-            elif stat.S_ISREG(st.st_mode):
-                with open(path, "rb") as f:
-                    value = ("file", mode, int(st.st_mtime), hashlib.file_digest(f, "sha256").digest())
-            else:
-                value = ("other", mode, 0, b"")
-            found[os.path.relpath(path, top)] = value
-    return found
-
-
-def alike(got, wanted, about):
-    for path in {**got, **wanted}:
-        if got.get(path) != wanted.get(path):
-            check(False, about, repr(path), "is", got.get(path), "not", wanted.get(path))
 
 
 def escaped(path):
@@ -858,8 +774,9 @@ def test_in_the_way():
 
 def start(*args):
     # what a killed dt leaves of ssh(1) goes with us
-    return subprocess.Popen(bed.command(*args), env=dict(bed.env, TMPDIR=bed.path), cwd=bed.path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(bed.command(*args), env=dict(bed.env, XDG_RUNTIME_DIR=bed.path), cwd=bed.path,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            start_new_session=True)
 
 
 def test_killed():

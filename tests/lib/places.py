@@ -1,5 +1,5 @@
-"""For the tests of push: an OpenSSH, a dropbear and a host of nothing but busybox, whose files this machine sees,
-and what they have in common with a source."""
+"""For the tests of push and pull: an OpenSSH, a dropbear and a host of nothing but busybox, whose files this machine
+sees, and what they have in common with a source."""
 import hashlib
 import os
 import shutil
@@ -17,7 +17,7 @@ SANITIZED = bool(os.environ.get("DT_SANITIZE"))
 PASSWORD = "sesame 'open' \"$1\" \\n"
 
 bed = Bed()
-os.chmod(bed.path, 0o755)  # other users write below it
+os.chmod(bed.path, 0o755)  # other users read and write below it
 WHERE = bed.join("there")
 os.mkdir(WHERE, 0o755)
 # What lies at a source has the modes that the tests give it.
@@ -25,10 +25,10 @@ os.umask(0o022)
 
 
 class Place:
-    """A host whose files this machine sees: DEST "WHERE/{host}" there is the folder here."""
+    """A host whose files this machine sees: "WHERE/{host}" there is the folder here."""
 
-    def __init__(self, name, server, user=None, uid=0, root=""):
-        self.name, self.server, self.uid = name, server, uid
+    def __init__(self, name, server, user=None, uid=0, root="", home=None):
+        self.name, self.server, self.uid, self.home = name, server, uid, home
         self.folder = root + os.path.join(WHERE, name)
         os.makedirs(self.folder, 0o755)
         if user:
@@ -38,33 +38,48 @@ class Place:
     def join(self, *names):
         return os.path.join(self.folder, *names)
 
+    def put(self, name, data=b"", mode=0o644, mtime=None, mine=True):
+        """A file there; mine: of who logs in."""
+        path = os.path.join(os.fsencode(self.folder), os.fsencode(name))
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data)
+        os.chown(path, *([self.uid] * 2 if mine else [0, 0]))
+        os.chmod(path, mode)
+        if mtime is not None:
+            os.utime(path, (mtime, mtime))
+        return path
 
-places = [Place("sshd", Sshd(bed.authorized))]
+
+places = [Place("sshd", Sshd(bed.authorized))]  # whose home is the tester's own
 accounts = Accounts(PASSWORD) if Accounts.possible() else None
 if accounts:
     accounts.authorize(bed.authorized)
-    places.append(Place("dropbear", Dropbear(wrap=accounts.wrap), accounts.USER, accounts.UID))
+    places.append(Place("dropbear", Dropbear(wrap=accounts.wrap), accounts.USER, accounts.UID, home=accounts.home))
 else:
     print("# no mount namespace can be made here: no dropbear")
 if Busybox.possible():
     busybox = Busybox(bed.authorized)
-    places.append(Place("busybox", busybox, "root", root=busybox.root))
+    places.append(Place("busybox", busybox, "root", root=busybox.root, home=busybox.root + "/root"))
 else:
     busybox = None
     print("# not root, or no device files can be made here: no busybox")
 
 
+def clear(folder):
+    """Nothing is left in it."""
+    os.makedirs(folder, exist_ok=True)
+    for entry in os.scandir(os.fsencode(folder)):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            os.remove(entry.path)
+
+
 def empty():
     """Nothing is left at a source or a target."""
     for folder in [bed.join("from")] + [p.folder for p in places]:
-        if not os.path.isdir(folder):
-            os.mkdir(folder)
-            continue
-        for entry in os.scandir(os.fsencode(folder)):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.remove(entry.path)
+        clear(folder)
 
 
 def source(name, data=b"", mode=0o644, mtime=None):
@@ -104,9 +119,11 @@ def look(folder):
                 value = ("link", 0, 0, os.readlink(path))
             elif stat.S_ISDIR(st.st_mode):
                 value = ("folder", mode, 0, b"")
-            else:
+            elif stat.S_ISREG(st.st_mode):
                 with open(path, "rb") as f:
                     value = ("file", mode, int(st.st_mtime), hashlib.file_digest(f, "sha256").digest())
+            else:
+                value = ("other", mode, 0, b"")
             found[os.path.relpath(path, top)] = value
     return found
 

@@ -115,13 +115,14 @@ def install_dt():
     shutil.copytree(os.path.join(BUILD, "lib/dt"), PREFIX + "/lib/dt", symlinks=True)
     bed.write("config/dt/bundles/mine.conf", "[nss_map]\nparts = conf.nss_map switch.nss_map lib.nss_map\nsudo = no\n"
               "owner = root\ngroup = root\nmode = 0644\n\n"
-              "[conf.nss_map]\nsource = nssmap.mine\ntarget = /etc/nssmap.conf\n")
+              "[conf.nss_map]\nsource = nssmap.mine\ntarget = /etc/nssmap.conf\n"
+              "[more]\nparts = nss_map last\n[last]\nsource = nssmap.mine\ntarget = /etc/last\nafter_success = exit 3\n")
     bed.write("config/dt/bundles/nssmap.mine", CONF)
 
 
-def bundle(*args, status=0):
+def bundle(*args, name="nss_map", status=0):
     """What dt says of the host."""
-    done = bed.dt("-F", bed.join("ssh_config"), "h1", "bundle", "nss_map", *args, program=PREFIX + "/bin/dt")
+    done = bed.dt("-F", bed.join("ssh_config"), "h1", "bundle", name, *args, program=PREFIX + "/bin/dt")
     ended(done, status)
     return done.stdout.strip().split(":", 5)[-1]
 
@@ -194,8 +195,15 @@ def test_bundle():
           ["nssmap.allow", "nsswitch.conf"])
 
 
+def test_a_part_after_it_fails():
+    """The library and "map" go, too."""
+    has(bundle("apply", name="more", status=5), "lib.nss_map: rolled back")
+    equal(host.read("/etc/nsswitch.conf"), NSSWITCH)
+    equal(host.read(LIB_THERE), None)
+
+
 def test_update():
-    """A later apply that brings a new library leaves the switch to the first one's undo."""
+    """A rollback that brings an older library back leaves "map" where it is."""
     applied()
     host.put(LIB_THERE, b"an older one")
     bundle("apply")
@@ -250,7 +258,6 @@ def test_switch():
     """The edit of nsswitch.conf, there and back."""
     applied()
     switch = "/usr/local/sbin/nssmap-switch"
-    saved = host.read("/etc/nsswitch.conf")
     for before, after, back in (
             (b"passwd: files\n", b"passwd: files map\n", None),
             (b"passwd:files\ngroup:\tfiles\t# map\ninitgroups: files\n",
@@ -275,10 +282,8 @@ def test_switch():
         host.run(switch, "off")
         equal(host.read("/etc/nsswitch.conf"), back or before)
         host.run(switch, "status", status=1)
-    host.put("/etc/nsswitch.conf", saved)
-    for args in (["maybe"], [], ["on", "--undo"], ["on", "--undo", "nothing"], ["off", "x"]):
-        if args == ["on", "--undo", "nothing"]:
-            host.put("/etc/nsswitch.conf", NSSWITCH)
+    host.put("/etc/nsswitch.conf", NSSWITCH)
+    for args in (["maybe"], [], [""], ["on", "x"], ["off", "x"]):
         has(host.run(switch, *args, status=1), "nssmap-switch: ")
     equal(host.read("/etc/nsswitch.conf"), NSSWITCH)
     host.run(switch, "on")
