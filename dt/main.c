@@ -245,7 +245,7 @@ static bool agreed(struct action *x, const struct pace_options *pace, const stru
 		(void)err_set(why, ERR_SKIPPED, "%zu host%s failed, and --max-fail is %zu", x->out, x->out == 1 ? "" : "s",
 			      pace->max_fail);
 	else
-		return call_agree(x->call, why) == 0;
+		return x->out == x->app->hosts.n || call_agree(x->call, why) == 0;
 	return false;
 }
 

@@ -32,6 +32,8 @@ static struct secret *read_line(int fd)
 	return s;
 }
 
+static const int harmless[] = { SIGWINCH, SIGCONT, SIGCHLD, SIGURG, SIGUSR1 };
+
 /* A line typed without echo; a signal ends dt only when the echo is back. */
 static struct secret *read_hidden(int fd, const char *prompt)
 {
@@ -42,6 +44,9 @@ static struct secret *read_hidden(int fd, const char *prompt)
 	bool terminal = tcgetattr(fd, &was) == 0;
 
 	sigfillset(&all);
+	/* what ends no question */
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(*harmless); i++)
+		sigdelset(&all, harmless[i]);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC);
 	/* before the prompt: who sees it may type at once */

@@ -174,6 +174,9 @@ static int choose_transport(struct draft *d)
 		if (strcmp(v, names[i]) == 0)
 			t->transport = (enum transport)i;
 	if (t->transport == TRANSPORT_LOCAL) {
+		if (d->p->opt->user && strcmp(d->p->opt->user, d->p->login) != 0)
+			return err_set(d->err, ERR_USAGE, "host %s: -u %s: it is this machine, where commands run as %s",
+				       t->name, d->p->opt->user, d->p->login);
 		t->user = d->p->login;
 		t->shell = true;
 		return 0;

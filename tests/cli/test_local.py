@@ -41,6 +41,12 @@ def test_commands():
     equal(dt("local: and nil", "ssh", "x", status=7).stdout, "")
 
 
+def test_user():
+    has(dt("-u", "another", "h1", "ssh", "id", status=2).stderr, "host h1: -u another: it is this machine")
+    login = dt("h1", "ssh", "id -un").stdout.strip().rsplit(":", 1)[1]
+    dt("-u", login, "h1", "ssh", "true")
+
+
 def test_files():
     text = os.urandom(300000)
     home.write("from", text)
@@ -108,6 +114,7 @@ def test_unreached():
     end = outcomes(dt("-o", "jsonl", "--max-fail", "0", "far,h1,h2", "survey", "true", SEEN, status=6))
     equal([end[h]["status"] for h in ("far", "h1", "h2")], ["unreachable", "skipped", "skipped"])
     equal(end["h1"]["reason"], "skipped: 1 host failed, and --max-fail is 0")
+    dt("far", "survey", "--refuse", "true", SEEN, status=4)  # nobody is left to agree
     dt("--max-fail", "1", "far,h1,h2", "survey", "true", SEEN, status=4)
     equal(len(seen().split()), 2)
 
