@@ -100,5 +100,5 @@ bool ask_line(const char *question, char *answer, size_t size)
 	(void)close(fd);
 	answer[n > 0 ? n : 0] = '\0';
 	answer[strcspn(answer, "\r\n")] = '\0';
-	return n > 0;
+	return true;
 }

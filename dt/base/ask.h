@@ -15,7 +15,7 @@
  * standard input.  NULL: ERR_USAGE, no answer (a signal ends the question).
  */
 struct secret *ask_secret(const char *prompt, struct dt_err *err);
-/* The question as it stands, and a line without its newline.  False: no terminal, or no answer. */
+/* The question as it stands, and a line without its newline ("" where none came).  False: no terminal. */
 bool ask_line(const char *question, char *answer, size_t size);
 
 #endif
