@@ -16,6 +16,7 @@
 #include "dt/base/quote.h"
 #include "dt/cli/app.h"
 #include "dt/cli/pretend.h"
+#include "dt/cli/recorder.h"
 #include "dt/cli/rolling.h"
 #include "dt/cli/wordlist.h"
 #include "dt/report/progress.h"
@@ -46,7 +47,10 @@ struct action {
 	const char *selection;
 	const struct module *module;
 	struct arguments args;
-	struct strs shown;	/* the arguments as given, for jsonl */
+	struct strs shown;	/* the arguments as given, for jsonl and the journal */
+	struct strs options;	/* dt's own, as given, for the journal */
+	struct recorder recorder;
+	int signal;		/* that ended the run, or 0 */
 	struct dt_call *call;
 	struct run_info info;
 	struct sink *sink;
@@ -88,6 +92,14 @@ static int on_end(void *arg, const struct result *r, struct dt_err *err)
 	return sink_end(x->sink, r, err);
 }
 
+static int on_round(void *arg, const size_t *begins, size_t begin_count, const struct result *ends, size_t end_count,
+		    struct dt_err *err)
+{
+	struct action *x = arg;
+
+	return recorder_round(&x->recorder, begins, begin_count, ends, end_count, err);
+}
+
 static void on_note(void *arg, size_t index, int level, const char *text)
 {
 	struct action *x = arg;
@@ -106,6 +118,34 @@ static void on_tick(void *arg, bool asked)
 		progress_once(x->progress, now_ms());
 	else
 		progress_show(x->progress, now_ms());
+}
+
+/* ---- the journal ---- */
+
+static int start_record(struct action *x, bool inventory, struct dt_err *err)
+{
+	const struct journal_run run = {
+		.selection = x->selection, .module = x->module->mod->name, .verb = x->args.verb->name,
+		.kind = inventory ? "inventory" : x->args.verb->kind == DT_INFO ? "info" : "action",
+		.args = (const char *const *)x->shown.v, .options = (const char *const *)x->options.v,
+	};
+
+	return recorder_start(&x->recorder, x->app, &run, err);
+}
+
+/* Ends that are made here are recorded and told so many at a time. */
+#define PIECE 256
+
+static int tell(struct action *x, struct result *v, size_t n, struct dt_err *err)
+{
+	int r = recorder_round(&x->recorder, NULL, 0, v, n, err);
+
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0)
+			r = on_end(x, &v[i], err);
+		result_release(&v[i]);
+	}
+	return r;
 }
 
 /* ---- ways to act ---- */
@@ -144,19 +184,23 @@ static int preview(struct action *x, bool inventory, struct dt_err *err)
 	return r == 0 ? pretend(x->app, x->module->mod->name, &x->shown, inventory ? NULL : &pace, err) : -1;
 }
 
-/* A verb about the inventory: no host is contacted. */
+/* A verb about the inventory: no host is contacted.  Only what changes something is remembered. */
 static int act_on_inventory(struct action *x, struct dt_err *err)
 {
-	int r = call_finish(x->call, err);
+	struct result v[PIECE];
+	size_t n = 0;
+	int r = x->args.verb->kind == DT_ACTION ? start_record(x, true, err) : 0;
 
+	if (r == 0)
+		r = call_finish(x->call, err);
 	if (r == 0)
 		r = sink_start(x->sink, err);
 	for (size_t i = 0; i < x->app->hosts.n && r == 0; i++) {
-		struct result result;
-
-		call_result(x->call, i, &result);
-		r = on_end(x, &result, err);
-		result_release(&result);
+		call_result(x->call, i, &v[n++]);
+		if (n == PIECE || i + 1 == x->app->hosts.n) {
+			r = tell(x, v, n, err);
+			n = 0;
+		}
 	}
 	return r;
 }
@@ -169,7 +213,8 @@ static int open_progress(struct action *x, size_t at_a_time, struct dt_err *err)
 				: strcmp(when, "always") == 0 || (live && strcmp(when, "auto") == 0) ? PROGRESS_LINE
 				: PROGRESS_NEVER;
 
-	if (x->app->opt.interactive)
+	/* a line that is redrawn would take the dots with it */
+	if (x->app->opt.interactive || (live && isatty(STDOUT_FILENO) && str_eq(x->app->opt.output, "compact")))
 		mode = PROGRESS_NEVER;
 	x->progress = progress_new(mode, STDERR_FILENO, live, x->app->hosts.n, at_a_time, now_ms());
 	return x->progress ? 0 : err_nomem(err);
@@ -211,23 +256,45 @@ static int on_survey_end(void *arg, const struct result *r, struct dt_err *err)
 	return on_end(x, r, err);
 }
 
+/* Of a survey's ends, those that are the hosts' outcome are recorded. */
+static int on_survey_round(void *arg, const size_t *begins, size_t begin_count, const struct result *ends,
+			   size_t end_count, struct dt_err *err)
+{
+	struct result *out = malloc((end_count + 1) * sizeof(*out));
+	size_t n = 0;
+	int r;
+
+	(void)begins;
+	(void)begin_count;
+	if (!out)
+		return err_nomem(err);
+	for (size_t i = 0; i < end_count; i++)
+		if (ends[i].outcome != OUTCOME_OK)
+			out[n++] = ends[i];
+	r = on_round(arg, NULL, 0, out, n, err);
+	free(out);
+	return r;
+}
+
 /* All that have no outcome end as skipped. */
 static int skip_all(struct action *x, const struct dt_err *why, struct dt_err *err)
 {
+	struct result v[PIECE];
+	size_t n = 0;
 	int r = 0;
 
 	for (size_t i = 0; i < x->app->hosts.n && r == 0; i++) {
-		struct result result;
-
 		if (x->ended[i])
 			continue;
 		x->ended[i] = true;
-		call_skip(x->call, i, why, &result);
+		call_skip(x->call, i, why, &v[n++]);
 		on_begin(x, i);
-		r = on_end(x, &result, err);
-		result_release(&result);
+		if (n == PIECE) {
+			r = tell(x, v, n, err);
+			n = 0;
+		}
 	}
-	return r;
+	return r == 0 ? tell(x, v, n, err) : -1;
 }
 
 /* May hosts begin?  *why where not. */
@@ -262,6 +329,7 @@ static int survey(struct action *x, struct engine e, const struct pace_options *
 		return err_nomem(err);
 	e.env.survey = true;
 	e.on_begin = on_survey_begin;
+	e.on_round = e.on_round ? on_survey_round : NULL;
 	e.on_end = on_survey_end;
 	e.pace = NULL;
 	if (rolling_pace(x->app, &plain, &e.pace, err) == 0)
@@ -273,8 +341,9 @@ static int survey(struct action *x, struct engine e, const struct pace_options *
 	return skip_all(x, &why, err);
 }
 
-/* Nobody notices, and a fleet's ends come several at a time. */
+/* Nobody notices, and a fleet's ends come several at a time; the more where each time costs a write to disk. */
 #define LINGER_MS 4
+#define LINGER_RECORD_MS 20
 
 /* Contacts hosts.  0 with *status, or -1. */
 static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
@@ -296,15 +365,22 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 	int r = -1;
 
 	if (rolling_options(x->app, &pace, err) != 0 || rolling_pace(x->app, &pace, &e.pace, err) != 0 ||
-	    rolling_confirm(x->app, x->module->mod->name, err) != 0 || open_progress(x, pace.coproc, err) != 0)
+	    rolling_confirm(x->app, x->module->mod->name, err) != 0 ||
+	    open_progress(x, pace.coproc, err) != 0)
 		goto out;
 	/* what was asked and answered before is no part of the run */
 	x->info.began_ms = now_ms();
 	e.env.deadline = o->deadline_ms ? x->info.began_ms + o->deadline_ms : 0;
 	e.coproc = pace.coproc;
-	e.linger_ms = rolling_is_plain(x->app, &pace) ? LINGER_MS : 0;
 	e.tick_ms = progress_interval(x->progress);
-	if (app_watch_signals(x->app, err) == 0 && sink_start(x->sink, err) == 0)
+	r = start_record(x, false, err);
+	if (recorder_is_on(&x->recorder))
+		e.on_round = on_round;
+	if (rolling_is_plain(x->app, &pace))
+		e.linger_ms = e.on_round ? LINGER_RECORD_MS : LINGER_MS;
+	if (r == 0 && (app_watch_signals(x->app, err) != 0 || sink_start(x->sink, err) != 0))
+		r = -1;
+	if (r == 0)
 		r = call_surveys(x->call) ? survey(x, e, &pace, &end, err) : 0;
 	e.ended = x->ended;
 	if (r == 0 && !end.stopped)
@@ -315,6 +391,7 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 	}
 	if (r == 0)
 		say_summary(x);
+	x->signal = end.signal;
 	if (r == 0 && end.signal)
 		*status = 128 + end.signal;
 	else if (r == 0 && end.stopped)
@@ -369,16 +446,13 @@ static int open_sink(struct action *x, struct dt_err *err)
 {
 	const struct options *o = &x->app->opt;
 	const struct format *f = format_find(o->output);
-	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
 	if (!f)
 		return err_set(err, ERR_USAGE, "-o %s: only for the module list", o->output);
 	x->info = (struct run_info){
 		.program = "dt", .selection = x->selection, .module = x->module->mod->name, .verb = x->args.verb->name,
 		.args = (const char *const *)x->shown.v, .hosts = x->app->hosts.n, .began_ms = now_ms(),
-		.color = isatty(STDOUT_FILENO) && !o->no_color && !(no_color && *no_color) && term &&
-			 strcmp(term, "dumb") != 0,
-		.raw = o->raw, .stream = o->stream,
+		.color = color_wanted(STDOUT_FILENO, o->no_color), .raw = o->raw, .stream = o->stream, .mask = o->mask,
 	};
 	x->sink = sink_new(f, &x->info, STDOUT_FILENO, STDERR_FILENO);
 	return x->sink ? 0 : err_nomem(err);
@@ -399,6 +473,8 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 		return fold(x, err);
 	if (open_sink(x, err) != 0 || (!inventory && app_plan(a, err) != 0))
 		return -1;
+	if (!a->opt.pretend && recorder_init(&x->recorder, a, err) != 0)
+		return -1;
 	if (call_prepare(x->call, err) != 0)
 		return -1;
 	if (a->opt.pretend)
@@ -412,13 +488,17 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 	return 0;
 }
 
-static int run_action(struct app *a, char *const *words, int n, struct dt_err *err)
+/* before: so many words of options stand before the selection. */
+static int run_action(struct app *a, char *const *words, int n, int before, struct dt_err *err)
 {
 	struct action x = { .app = a, .selection = words[0] };
 	int i = 1, status = 0, r;
 
 	/* options may also stand between the selection and the module */
 	r = options_parse(&a->opt, words, &i, err);
+	for (int k = -before; r == 0 && k < i; k++)
+		if (k && strs_add(&x.options, words[k]) != 0)
+			r = err_nomem(err);
 	log_set_level((int)a->opt.verbose);
 	if (r == 0 && i >= n)
 		r = err_set(err, ERR_USAGE, "no module: dt %s MODULE [ARGUMENTS...]; \"dt modules\" lists them", words[0]);
@@ -426,11 +506,13 @@ static int run_action(struct app *a, char *const *words, int n, struct dt_err *e
 		return word_help(a, words + i, 1, err);
 	if (r == 0)
 		r = act(&x, words + i, (size_t)(n - i), &status, err);
+	recorder_done(&x.recorder, r == 0 ? status : status_of(err), x.signal);
 	progress_free(x.progress);
 	sink_free(x.sink);
 	call_free(x.call);
 	arguments_release(&x.args);
 	strs_release(&x.shown);
+	strs_release(&x.options);
 	free(x.ended);
 	return r == 0 ? status : -1;
 }
@@ -465,7 +547,7 @@ static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *e
 	word = word_find(argv[i]);
 	if (word && word->reserved)
 		return err_set(err, ERR_USAGE, "dt %s is not in this version; a host of that name is sys:%s", argv[i], argv[i]);
-	return run_action(a, argv + i, argc - i, err);
+	return run_action(a, argv + i, argc - i, i - 1, err);
 }
 
 int main(int argc, char **argv)

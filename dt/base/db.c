@@ -83,18 +83,23 @@ static int check(struct db *db, bool read_only, int app, int version, const char
 int db_open(const char *path, bool read_only, int app, int version, const char *schema, struct db **out,
 	    struct dt_err *err)
 {
-	int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, fd;
+	/* where a writer was killed, also a reader must be able to roll back */
+	int flags = SQLITE_OPEN_READWRITE | (read_only ? 0 : SQLITE_OPEN_CREATE), fd;
 	struct db *db;
 
 	*out = NULL;
 	if (read_only && access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (!read_only) {
-		/* SQLite would make it with the umask's mode */
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-		if (fd < 0)
+		/*
+		 * SQLite would make it with the umask's mode.  One that is there is not opened:
+		 * to close it would end all locks that this process has on it.
+		 */
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+		if (fd >= 0)
+			(void)close(fd);
+		else if (errno != EEXIST || access(path, R_OK | W_OK) != 0)
 			return err_sys(err, ERR_USAGE, errno, "%s", path);
-		(void)close(fd);
 	}
 	db = calloc(1, sizeof(*db));
 	if (!db || !(db->path = strdup(path))) {
@@ -108,6 +113,7 @@ int db_open(const char *path, bool read_only, int app, int version, const char *
 	(void)sqlite3_extended_result_codes(db->sql, 1);
 	(void)sqlite3_busy_timeout(db->sql, BUSY_MS);
 	if (db_exec(db, "PRAGMA foreign_keys=ON", err) != 0 ||
+	    (read_only && db_exec(db, "PRAGMA query_only=ON", err) != 0) ||
 	    check(db, read_only, app, version, schema, err) != 0)
 		goto bad;
 	*out = db;
@@ -189,6 +195,43 @@ const char *db_text(struct db_stmt *st, int col)
 int64_t db_int(struct db_stmt *st, int col)
 {
 	return sqlite3_column_int64(st->st, col);
+}
+
+void db_bind_blob(struct db_stmt *st, int i, const void *data, size_t len)
+{
+	if (data)
+		(void)sqlite3_bind_blob64(st->st, i, data, len, SQLITE_TRANSIENT);
+	else
+		(void)sqlite3_bind_null(st->st, i);
+}
+
+const void *db_blob(struct db_stmt *st, int col, size_t *len)
+{
+	const void *data = sqlite3_column_blob(st->st, col);
+
+	*len = (size_t)sqlite3_column_bytes(st->st, col);
+	return data;
+}
+
+enum db_type db_type(struct db_stmt *st, int col)
+{
+	switch (sqlite3_column_type(st->st, col)) {
+	case SQLITE_INTEGER:
+		return DB_INT;
+	case SQLITE_FLOAT:
+		return DB_REAL;
+	case SQLITE_TEXT:
+		return DB_TEXT;
+	case SQLITE_BLOB:
+		return DB_BLOB;
+	default:
+		return DB_NULL;
+	}
+}
+
+double db_real(struct db_stmt *st, int col)
+{
+	return sqlite3_column_double(st->st, col);
 }
 
 void db_reset(struct db_stmt *st)

@@ -5,12 +5,24 @@
 #include <string.h>
 
 #include "dt/base/nearest.h"
+#include "dt/report/journal.h"
 #include "dt/run/limits.h"
 #include "inventory/host.h"
 
-static const char *const output_choices[] = { "omni", "jsonl", "pdsh", "fold", NULL };
+static const char *const output_choices[] = {
+	"omni", "jsonl", "pdsh", "gather", "diff", "host", "status", "compact", "table", "fold", NULL
+};
 static const char *const progress_choices[] = { "auto", "always", "never", "json", NULL };
 static const char *const transport_choices[] = { "auto", "libssh2", "openssh", NULL };
+
+static const char *const journal_choices[] = { "yes", "no", "required", NULL };
+
+static const char *keep_fault(const char *text)
+{
+	struct journal_keep ignored;
+
+	return journal_keep_parse(text, &ignored);
+}
 
 /* name, letter, type and the member that holds the value. */
 #define OPT(n, l, t, member) .name = (n), .letter = (l), .type = (t), .offset = offsetof(struct options, member)
@@ -64,7 +76,8 @@ const struct option_spec option_table[] = {
 	  .in_conf = true, .help = "auto, libssh2 or openssh" },
 
 	{ OPT("output", 'o', OPT_CHOICE, output), .arg = "FORMAT", .def = "omni", .choices = output_choices,
-	  .in_conf = true, .help = "omni, jsonl, pdsh, and fold for list" },
+	  .in_conf = true, .help = "omni, jsonl, gather, ...: see dt help output" },
+	{ OPT("mask", 0, OPT_BOOL, mask), .in_conf = true, .help = "gather, diff: fold but for numbers, times, addresses" },
 	{ OPT("progress", 0, OPT_CHOICE, progress), .arg = "WHEN", .def = "auto", .choices = progress_choices,
 	  .in_conf = true, .help = "a live line on stderr: always, never, json" },
 	{ OPT("stream", 0, OPT_BOOL, stream), .in_conf = true, .help = "each line of output as it arrives" },
@@ -74,6 +87,13 @@ const struct option_spec option_table[] = {
 	{ OPT("max-status", 'S', OPT_BOOL, max_status), .in_conf = true,
 	  .help = "exit with the largest remote status" },
 	{ OPT("no-color", 'N', OPT_BOOL, no_color), .in_conf = true, .help = "no colour" },
+	{ OPT("journal", 0, OPT_CHOICE, journal), .arg = "WHETHER", .def = "yes", .choices = journal_choices, .in_conf = true,
+	  .help = "remember the run: yes, no, or required" },
+	{ OPT("no-journal", 0, OPT_BOOL, no_journal), .help = "the same as --journal no" },
+	{ OPT("journal-keep", 0, OPT_TEXT, journal_keep), .arg = "LIMIT", .def = "365d 1G", .check = keep_fault,
+	  .in_conf = true, .help = "what stays remembered, by age and size" },
+	{ OPT("journal-output", 0, OPT_SIZE, journal_output), .arg = "SIZE", .def = "1M", .min = 1, .max = 1 << 30,
+	  .in_conf = true, .help = "output remembered of each host" },
 	{ OPT("verbose", 'v', OPT_COUNT, verbose), .max = 9, .in_conf = true,
 	  .help = "say what is done and why; -vv: each step" },
 

@@ -15,7 +15,7 @@
 /* Where a value comes from; a later one wins, and a list given there replaces an earlier list. */
 enum option_source { SOURCE_BUILTIN, SOURCE_SYSTEM_CONF, SOURCE_USER_CONF, SOURCE_COMMAND };
 
-#define OPTION_MAX 48	/* entries of option_table, its end included */
+#define OPTION_MAX 64	/* entries of option_table, its end included */
 
 /* All settings of one call; what is not given has its default. */
 struct options {
@@ -39,6 +39,7 @@ struct options {
 	bool max_status;	/* -S */
 	bool stream;
 	bool raw;
+	bool mask;
 	uint64_t max_output;	/* --max-output, default 1 MiB */
 	bool ask_password, ask_sudo;	/* -k, -K */
 	struct strs identity;	/* -I FILE */
@@ -47,6 +48,10 @@ struct options {
 	struct strs known_hosts; /* --known-hosts FILE */
 	char *progress;		/* --progress auto|always|never|json */
 	char *transport;	/* --transport auto|libssh2|openssh */
+	char *journal;		/* --journal yes|no|required */
+	bool no_journal;
+	char *journal_keep;	/* --journal-keep, see journal_keep_parse */
+	uint64_t journal_output; /* --journal-output, default 1 MiB */
 	bool accept_new;
 	long long verbose;	/* -v, -vv */
 	bool yes;		/* --yes: answer questions of dt trust, dt inventory import --replace */

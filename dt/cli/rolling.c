@@ -66,9 +66,10 @@ int rolling_options(const struct app *a, struct pace_options *out, struct dt_err
 
 /*
  * Where nothing but the number at a time holds hosts back, some wait in the
- * queue of the threads, so that none of these waits for the main thread.
+ * queue of the threads, so that none of these waits for the main thread, nor
+ * that for a disk: a slow one takes 50 ms for each round of the journal.
  */
-#define AHEAD 32
+#define AHEAD 128
 
 bool rolling_is_plain(const struct app *a, const struct pace_options *o)
 {

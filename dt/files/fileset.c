@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dt/base/pack.h"
 #include "dt/base/util.h"
-#include "dt/files/pack.h"
 #include "dt/files/tar.h"
 
 #define READ_SIZE (256 * 1024)

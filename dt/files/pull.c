@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dt/base/pack.h"
 #include "dt/base/quote.h"
 #include "dt/base/util.h"
 #include "dt/files/here.h"
 #include "dt/files/listing.h"
-#include "dt/files/pack.h"
 #include "dt/files/tar.h"
 
 #define PATH_ROOM 20480

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dt/files/pack.h"
+#include "dt/base/pack.h"
 #include "dt/files/send_impl.h"
 #include "dt/files/tar.h"
 

@@ -1,8 +1,11 @@
 #include "dt/report/format.h"
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "dt/base/escape.h"
 #include "dt/base/util.h"
 #include "dt/report/hooks.h"
 
@@ -24,6 +27,57 @@ const struct format formats[] = {
 		.summary = "each line of output behind its host's name",
 		.line = pdsh_streamed,
 		.end = pdsh_end,
+	}, {
+		.name = "gather",
+		.summary = "hosts with the same output together",
+		.open = gather_open,
+		.close = gather_close,
+		.line = pdsh_streamed,
+		.end = gather_end,
+		.summary_line = gather_summary,
+		.view = &gather_view,
+	}, {
+		.name = "diff",
+		.summary = "the output of most hosts, and how others differ from it",
+		.open = gather_open,
+		.close = gather_close,
+		.line = pdsh_streamed,
+		.end = gather_end,
+		.summary_line = diff_summary,
+	}, {
+		.name = "host",
+		.summary = "each host, and its output below",
+		.open = lines_open,
+		.close = lines_close,
+		.line = lines_streamed,
+		.end = host_end,
+		.view = &host_view,
+	}, {
+		.name = "status",
+		.summary = "a line a host, okay first and then fail",
+		.open = lines_open,
+		.close = lines_close,
+		.line = lines_streamed,
+		.end = status_end,
+		.summary_line = status_summary,
+		.view = &status_view,
+	}, {
+		.name = "compact",
+		.summary = "a dot a host, then counts and failures",
+		.open = lines_open,
+		.close = lines_close,
+		.line = lines_streamed,
+		.end = compact_end,
+		.summary_line = compact_summary,
+		.view = &compact_view,
+	}, {
+		.name = "table",
+		.summary = "what modules found, in columns",
+		.open = table_open,
+		.close = table_close,
+		.line = pdsh_streamed,
+		.end = table_end,
+		.summary_line = table_summary,
 	},
 	{ .name = NULL },
 };
@@ -34,6 +88,49 @@ const struct format *format_find(const char *name)
 		if (str_eq(f->name, name))
 			return f;
 	return NULL;
+}
+
+#define FLUSH_AT 65536
+
+void report_init(struct report *to, const struct run_info *run)
+{
+	memset(to, 0, sizeof(*to));
+	to->run = run;
+	buf_init(&to->out, REPORT_ROOM);
+	buf_init(&to->diag, REPORT_ROOM);
+	colors_init(&to->colors, getenv("DT_COLORS"), getenv("DTOOLS_COLORS"));
+}
+
+void report_release(struct report *to)
+{
+	buf_release(&to->out);
+	buf_release(&to->diag);
+}
+
+int report_flush(struct report *to)
+{
+	return to->flush && to->out.len + to->diag.len >= FLUSH_AT ? to->flush(to) : 0;
+}
+
+int report_failed(struct report *to, const char *what)
+{
+	if (errno != ENOMEM) {
+		to->sys = errno;
+		to->what = what;
+	}
+	return -1;
+}
+
+int report_paint(struct report *to, struct buf *out, enum color c, const char *text)
+{
+	const char *sgr = to->run->color ? to->colors.sgr[c] : "";
+
+	return *sgr ? buf_addf(out, "\033[%sm%s\033[0m", sgr, text) : buf_adds(out, text);
+}
+
+int report_text(const struct report *to, struct buf *out, const char *data, size_t len)
+{
+	return to->run->raw ? buf_add(out, data, len) : escape(out, data, len);
 }
 
 static const char *reason_word(const struct result *r)
@@ -74,4 +171,13 @@ int result_reason(const struct result *r, struct buf *out)
 	if (r->signal[0] && buf_addf(out, "signal %s%s", r->signal, *reason ? ", " : "") != 0)
 		return -1;
 	return buf_add(out, reason, strnlen(reason, REASON_MAX));
+}
+
+int result_label(const struct result *r, struct buf *out)
+{
+	if (result_reason(r, out) != 0)
+		return -1;
+	if (str_ends(out->data, ": "))
+		out->data[out->len -= 2] = '\0';
+	return 0;
 }

@@ -16,9 +16,11 @@ static const char *filled(const char *s)
 	return s && *s ? s : NULL;
 }
 
-int jsonl_start(const struct run_info *run, struct buf *out, struct buf *diag)
+int jsonl_start(struct report *to)
 {
-	(void)diag;
+	const struct run_info *run = to->run;
+	struct buf *out = &to->out;
+
 	if (buf_adds(out, "{\"event\":\"start\"") != 0 || pair(out, "program", run->program) != 0 ||
 	    pair(out, "version", DT_VERSION) != 0 || pair(out, "selection", run->selection) != 0 ||
 	    pair(out, "module", run->module) != 0 || pair(out, "verb", filled(run->verb)) != 0 ||
@@ -30,11 +32,10 @@ int jsonl_start(const struct run_info *run, struct buf *out, struct buf *diag)
 	return buf_addf(out, "],\"hosts\":%zu}\n", run->hosts);
 }
 
-int jsonl_streamed(const struct run_info *run, const char *host, int stream, const char *data, size_t len,
-		   struct buf *out, struct buf *diag)
+int jsonl_streamed(struct report *to, const char *host, int stream, const char *data, size_t len)
 {
-	(void)run;
-	(void)diag;
+	struct buf *out = &to->out;
+
 	if (buf_adds(out, "{\"event\":\"line\"") != 0 || pair(out, "host", host) != 0 ||
 	    pair(out, "stream", stream == STREAM_ERR ? "stderr" : "stdout") != 0 ||
 	    buf_adds(out, ",\"text\":") != 0 || json_bytes(out, data, len) != 0)
@@ -61,12 +62,8 @@ static int reason_pair(struct buf *out, const struct result *r)
 	int ret = -1;
 
 	buf_init(&reason, REASON_MAX + 64);
-	if (result_reason(r, &reason) != 0)
-		goto out;
-	if (str_ends(reason.data, ": "))
-		reason.data[reason.len -= 2] = '\0';
-	ret = pair(out, "reason", filled(reason.data));
-out:
+	if (result_label(r, &reason) == 0)
+		ret = pair(out, "reason", filled(reason.data));
 	buf_release(&reason);
 	return ret;
 }
@@ -99,9 +96,11 @@ static int rows_pair(struct buf *out, const struct rows *rows)
 	return r || buf_addc(out, ']') ? -1 : 0;
 }
 
-int jsonl_end(const struct run_info *run, const struct result *r, struct buf *out, struct buf *diag)
+int jsonl_end(struct report *to, const struct result *r)
 {
-	(void)diag;
+	const struct run_info *run = to->run;
+	struct buf *out = &to->out;
+
 	if (buf_adds(out, "{\"event\":\"end\"") != 0 || pair(out, "host", r->host) != 0 ||
 	    pair(out, "address", filled(r->address)) != 0 || pair(out, "user", r->user) != 0 ||
 	    pair(out, "module", r->module) != 0 || pair(out, "status", outcome_name(r->outcome)) != 0)
@@ -122,9 +121,10 @@ int jsonl_end(const struct run_info *run, const struct result *r, struct buf *ou
 	return buf_adds(out, "}\n");
 }
 
-int jsonl_summary(const struct run_info *run, const struct tally *t, struct buf *out, struct buf *diag)
+int jsonl_summary(struct report *to, const struct tally *t)
 {
-	(void)diag;
+	struct buf *out = &to->out;
+
 	if (buf_addf(out, "{\"event\":\"summary\",\"hosts\":%zu,\"counts\":{", t->total) != 0)
 		return -1;
 	for (int o = OUTCOME_OK; o <= OUTCOME_UNKNOWN; o++) {
@@ -136,7 +136,7 @@ int jsonl_summary(const struct run_info *run, const struct tally *t, struct buf 
 		if (buf_addf(out, "%s\"%s\":%zu", o ? "," : "", outcome_name((enum outcome)o), n) != 0)
 			return -1;
 	}
-	if (buf_adds(out, "},\"seconds\":") != 0 || json_seconds(out, now_ms() - run->began_ms) != 0)
+	if (buf_adds(out, "},\"seconds\":") != 0 || json_seconds(out, now_ms() - to->run->began_ms) != 0)
 		return -1;
 	return buf_adds(out, "}\n");
 }

@@ -37,54 +37,56 @@ int omni_line(struct buf *out, const char *status, const char *encoding, const c
 	return text(out, message, without_newline(message, len), raw) != 0 ? -1 : buf_addc(out, '\n');
 }
 
-int omni_streamed(const struct run_info *run, const char *host, int stream, const char *data, size_t len,
-		  struct buf *out, struct buf *diag)
+int omni_streamed(struct report *to, const char *host, int stream, const char *data, size_t len)
 {
+	struct buf *out = &to->out;
+
 	(void)stream;
-	(void)diag;
-	if (head(out, run->color ? "\033[36minfo\033[0m" : "info", "", run->program, run->module, host) != 0)
+	if (report_paint(to, out, COLOR_INFO, "info") != 0 ||
+	    head(out, "", "", to->run->program, to->run->module, host) != 0)
 		return -1;
 	/* data has lost its newline already: one more at its end cannot be */
-	return text(out, data, len, run->raw) != 0 ? -1 : buf_addc(out, '\n');
+	return report_text(to, out, data, len) != 0 ? -1 : buf_addc(out, '\n');
 }
 
 /* The output, and what sets it off from the reason before it. */
-static int output_part(const struct run_info *run, const struct result *r, struct buf *out)
+static int output_part(const struct result *r, bool raw, struct buf *out)
 {
 	const struct buf *bytes = &r->output.bytes;
 	bool cut = output_truncated(&r->output);
 	size_t len = cut ? bytes->len : without_newline(bytes->data, bytes->len);
 	bool follows = r->outcome == OUTCOME_OK || (r->outcome == OUTCOME_FAILED && r->rc >= 0 && !r->reason);
 
-	if (len && !follows && text(out, "\n", 1, run->raw) != 0)
+	if (len && !follows && text(out, "\n", 1, raw) != 0)
 		return -1;
-	if (text(out, bytes->data, len, run->raw) != 0)
+	if (text(out, bytes->data, len, raw) != 0)
 		return -1;
 	if (!cut)
 		return 0;
 	return buf_addf(out, " [truncated: kept %zu of %" PRIu64 " bytes]", bytes->len, r->output.total);
 }
 
-int omni_end(const struct run_info *run, const struct result *r, struct buf *out, struct buf *diag)
+int result_message(const struct result *r, bool stream, bool raw, struct buf *out)
 {
-	bool ok = r->outcome == OUTCOME_OK;
-	const char *status = ok ? "okay" : "fail";
 	struct buf reason;
 	int ret = -1;
 
-	(void)diag;
-	if (run->color)
-		status = ok ? "\033[32mokay\033[0m" : "\033[31mfail\033[0m";
 	buf_init(&reason, REASON_MAX + 64);
-	if (head(out, status, "", run->program, run->module, r->host) != 0)
-		goto out;
-	if (result_reason(r, &reason) != 0 || text(out, reason.data, reason.len, run->raw) != 0)
-		goto out;
-	/* with --stream all of it was shown, so nothing is repeated or missing */
-	if (!run->stream && output_part(run, r, out) != 0)
-		goto out;
-	ret = buf_addc(out, '\n');
-out:
+	if (result_reason(r, &reason) == 0 && text(out, reason.data, reason.len, raw) == 0)
+		/* with --stream all of it was shown, so nothing is repeated or missing */
+		ret = stream ? 0 : output_part(r, raw, out);
 	buf_release(&reason);
 	return ret;
+}
+
+int omni_end(struct report *to, const struct result *r)
+{
+	bool ok = r->outcome == OUTCOME_OK;
+	struct buf *out = &to->out;
+
+	if (report_paint(to, out, ok ? COLOR_OKAY : COLOR_FAIL, ok ? "okay" : "fail") != 0 ||
+	    head(out, "", "", to->run->program, to->run->module, r->host) != 0 ||
+	    result_message(r, to->run->stream, to->run->raw, out) != 0)
+		return -1;
+	return buf_addc(out, '\n');
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 65536	/* a longer line comes in pieces */
-#define SINK_ROOM (64U << 20)	/* beside the output: six times the longest command line there can be */
 #define SINK_KEEP (256U << 10)	/* memory kept between calls */
 
 /* The unfinished lines of one host. */
@@ -17,15 +16,17 @@ struct lines {
 };
 
 struct sink {
+	struct report to;	/* first: flush_report finds the sink by it */
 	const struct format *f;
 	const struct run_info *run;
 	int out_fd, diag_fd;
 	bool out_used, diag_used;
-	struct buf out, diag;
 	struct lines **hosts;	/* by index; NULL: nothing is unfinished */
 	size_t host_count;
 	struct dt_err failed;	/* the first failure, for ever */
 };
+
+static int flush_report(struct report *to);
 
 struct sink *sink_new(const struct format *f, const struct run_info *run, int out_fd, int diag_fd)
 {
@@ -37,9 +38,12 @@ struct sink *sink_new(const struct format *f, const struct run_info *run, int ou
 	s->run = run;
 	s->out_fd = out_fd;
 	s->diag_fd = diag_fd;
-	buf_init(&s->out, SINK_ROOM);
-	buf_init(&s->diag, SINK_ROOM);
-	return s;
+	report_init(&s->to, run);
+	s->to.flush = flush_report;
+	if (!f->open || f->open(&s->to) == 0)
+		return s;
+	sink_free(s);
+	return NULL;
 }
 
 static void lines_free(struct lines *l)
@@ -58,8 +62,9 @@ void sink_free(struct sink *s)
 	for (size_t i = 0; i < s->host_count; i++)
 		lines_free(s->hosts[i]);
 	free(s->hosts);
-	buf_release(&s->out);
-	buf_release(&s->diag);
+	if (s->f->close)
+		s->f->close(&s->to);
+	report_release(&s->to);
 	free(s);
 }
 
@@ -103,35 +108,50 @@ static void forget(struct buf *b)
 		buf_release(b);
 	else
 		buf_clear(b);
-	b->max = SINK_ROOM;
+	b->max = REPORT_ROOM;
 }
 
 /* Writes what the hooks have made; formatted is what they returned. */
 static int deliver(struct sink *s, int formatted, struct dt_err *err)
 {
+	struct report *to = &s->to;
 	int sys;
 
+	if (s->failed.code)	/* in flush_report */
+		return repeat(s, err);
 	if (formatted != 0)
-		return broken(s, ENOMEM, "stdout", err);
-	s->out_used |= s->out.len > 0;
-	s->diag_used |= s->diag.len > 0;
-	sys = write_all(s->out_fd, s->out.data, s->out.len);
+		return broken(s, to->sys ? to->sys : ENOMEM, to->sys ? to->what : "stdout", err);
+	s->out_used |= to->out.len > 0;
+	s->diag_used |= to->diag.len > 0;
+	sys = write_all(s->out_fd, to->out.data, to->out.len);
 	if (sys)
 		return broken(s, sys, "stdout", err);
-	sys = write_all(s->diag_fd, s->diag.data, s->diag.len);
+	sys = write_all(s->diag_fd, to->diag.data, to->diag.len);
 	if (sys)
 		return broken(s, sys, "stderr", err);
-	forget(&s->out);
-	forget(&s->diag);
+	forget(&to->out);
+	forget(&to->diag);
 	return 0;
+}
+
+/* In the midst of a hook that has much to say. */
+static int flush_report(struct report *to)
+{
+	struct sink *s = (struct sink *)to;
+	size_t max = to->out.max;
+	struct dt_err err;
+	int r = deliver(s, 0, &err);
+
+	to->out.max = to->diag.max = max;
+	return r;
 }
 
 /* What len bytes of a host can become, where each is a newline and all names are base64 or escaped. */
 static void make_room(struct sink *s, const char *host, size_t len)
 {
-	size_t each = 6 * (strlen(host) + strlen(s->run->module)) + 128, most = SIZE_MAX / 2 - SINK_ROOM;
+	size_t each = 6 * (strlen(host) + strlen(s->run->module)) + 128, most = SIZE_MAX / 2 - REPORT_ROOM;
 
-	s->out.max = s->diag.max = SINK_ROOM + (len < most / each ? len * each : most);
+	s->to.out.max = s->to.diag.max = REPORT_ROOM + (len < most / each ? len * each : most);
 }
 
 static struct buf *part_of(struct sink *s, size_t i, int stream)
@@ -158,7 +178,7 @@ static struct buf *part_of(struct sink *s, size_t i, int stream)
 
 static int emit(struct sink *s, const char *host, int stream, const char *data, size_t len)
 {
-	return s->f->line(s->run, host, stream, data, len, &s->out, &s->diag);
+	return s->f->line(&s->to, host, stream, data, len);
 }
 
 static int split(struct sink *s, struct buf *part, const char *host, int stream, const char *data, size_t len)
@@ -196,7 +216,7 @@ int sink_start(struct sink *s, struct dt_err *err)
 {
 	if (s->failed.code)
 		return repeat(s, err);
-	return deliver(s, s->f->start ? s->f->start(s->run, &s->out, &s->diag) : 0, err);
+	return deliver(s, s->f->start ? s->f->start(&s->to) : 0, err);
 }
 
 int sink_stream(struct sink *s, size_t host_index, const char *host, int stream, const char *data,
@@ -231,7 +251,7 @@ int sink_end(struct sink *s, const struct result *r, struct dt_err *err)
 		lines_free(l);
 	}
 	if (formatted == 0 && s->f->end)
-		formatted = s->f->end(s->run, r, &s->out, &s->diag);
+		formatted = s->f->end(&s->to, r);
 	return deliver(s, formatted, err);
 }
 
@@ -239,7 +259,9 @@ int sink_summary(struct sink *s, const struct tally *t, struct dt_err *err)
 {
 	if (s->failed.code)
 		return repeat(s, err);
-	return deliver(s, s->f->summary_line ? s->f->summary_line(s->run, t, &s->out, &s->diag) : 0, err);
+	/* a group's text is as large as --max-output lets it be */
+	s->to.out.max = s->to.diag.max = SIZE_MAX / 2;
+	return deliver(s, s->f->summary_line ? s->f->summary_line(&s->to, t) : 0, err);
 }
 
 /* A network file system may refuse only at close; the descriptor itself is its owner's to close. */
@@ -261,4 +283,14 @@ int sink_finish(struct sink *s, struct dt_err *err)
 		return broken(s, sys, "stdout", err);
 	sys = s->diag_used ? close_error(s->diag_fd) : 0;
 	return sys ? broken(s, sys, "stderr", err) : 0;
+}
+
+struct report *sink_report(struct sink *s)
+{
+	return &s->to;
+}
+
+int sink_deliver(struct sink *s, int formatted, struct dt_err *err)
+{
+	return s->failed.code ? repeat(s, err) : deliver(s, formatted, err);
 }

@@ -15,6 +15,10 @@
 #define QUEUE_BYTES (16UL << 20)
 /* Events between two looks at signals. */
 #define LOOK_EVERY 64
+/* What waits for one round at the most: hosts, the memory of their results, time. */
+#define ROUND_HOSTS 512
+#define ROUND_BYTES (8UL << 20)
+#define ROUND_MS 50
 
 enum event_kind { EVENT_END, EVENT_OUTPUT, EVENT_NOTE };
 
@@ -32,7 +36,10 @@ struct run {
 	struct engine *e;
 	struct pool *pool;
 	size_t done;
-	bool cancelled, late, failed;
+	size_t *begins;		/* hosts to begin when they are recorded */
+	struct result *ends;	/* of hosts, to be told when they are recorded */
+	size_t begin_count, end_count, end_bytes;
+	bool cancelled, late, failed, unrecorded;
 	int64_t wake, ticked;
 	const char *why_skipped;
 	struct engine_end *end;
@@ -97,12 +104,52 @@ static void work(struct pool *p, void *ctx, void *item)
 
 /* ---- on the main thread ---- */
 
-static void deliver_end(struct run *r, struct result *result)
+static void cancel(struct run *r, const char *why);
+
+static int record(struct run *r)
+{
+	if (!r->e->on_round || r->unrecorded || (!r->begin_count && !r->end_count))
+		return 0;
+	if (r->e->on_round(r->e->arg, r->begins, r->begin_count, r->ends, r->end_count, r->err) == 0)
+		return 0;
+	r->unrecorded = true;
+	return -1;
+}
+
+/* What has come together is recorded, then told; then hosts begin. */
+static void round_off(struct run *r)
+{
+	size_t i;
+
+	if (record(r) != 0)
+		r->failed = true;
+	for (i = 0; i < r->end_count; i++) {
+		if (!r->failed && r->e->on_end(r->e->arg, &r->ends[i], r->err) != 0)
+			r->failed = true;
+		result_release(&r->ends[i]);
+	}
+	r->end_count = r->end_bytes = 0;
+	for (i = 0; i < r->begin_count && !r->failed; i++) {
+		r->e->on_begin(r->e->arg, r->begins[i]);
+		if (pool_put(r->pool, to_item(r->begins[i]), r->err) != 0) {
+			r->failed = true;
+			break;
+		}
+	}
+	r->begin_count -= i;
+	memmove(r->begins, r->begins + i, r->begin_count * sizeof(*r->begins));
+	if (r->failed)
+		cancel(r, "dt failed");
+}
+
+/* A host's outcome; the result moves here. */
+static void hold(struct run *r, struct result *result)
 {
 	r->done++;
-	if (!r->failed && r->e->on_end(r->e->arg, result, r->err) != 0)
-		r->failed = true;
-	result_release(result);
+	r->ends[r->end_count++] = *result;
+	r->end_bytes += result->output.bytes.cap + result->rows.bytes;
+	if (r->end_count == ROUND_HOSTS || r->end_bytes >= ROUND_BYTES)
+		round_off(r);
 }
 
 static bool is_ended(const struct run *r, size_t index)
@@ -119,17 +166,20 @@ static void skip(struct run *r, size_t index, const struct dt_err *err)
 		return;
 	}
 	call_skip(r->e->call, index, err, &result);
-	deliver_end(r, &result);
+	hold(r, &result);
 }
 
 /* What no worker has begun ends as skipped. */
 static void skip_waiting(struct run *r)
 {
+	size_t index, n = r->begin_count;
 	struct dt_err err;
-	size_t index;
 	void *item;
 
 	(void)err_set(&err, ERR_SKIPPED, "%s", r->why_skipped);
+	r->begin_count = 0;
+	for (size_t i = 0; i < n; i++)
+		skip(r, r->begins[i], &err);
 	while ((item = pool_take_back(r->pool)) != NULL)
 		skip(r, to_index(item), &err);
 	while (pace_take_back(r->e->pace, &index))
@@ -154,7 +204,7 @@ static void deliver(struct run *r, struct event *v)
 	switch (v->kind) {
 	case EVENT_END:
 		pace_ended(r->e->pace, v->index, v->result.outcome == OUTCOME_OK);
-		deliver_end(r, &v->result);
+		hold(r, &v->result);
 		break;
 	case EVENT_OUTPUT:
 		if (!r->failed && r->e->on_output(r->e->arg, v->index, v->number, v->data, v->len, r->err) != 0)
@@ -191,18 +241,16 @@ static void launch(struct run *r)
 			pace_ended(r->e->pace, index, false);
 			continue;
 		}
-		r->e->on_begin(r->e->arg, index);
-		if (pool_put(r->pool, to_item(index), r->err) == 0)
-			continue;
-		r->failed = true;
-		r->done++;
-		cancel(r, "dt failed");
+		r->begins[r->begin_count++] = index;
+		if (r->begin_count == ROUND_HOSTS)
+			round_off(r);
 	}
 	if (answer == PACE_END && pace_stopped(r->e->pace) && !r->end->stopped && !r->cancelled && !r->late) {
 		r->end->stopped = true;
 		r->why_skipped = pace_stopped(r->e->pace);
 		skip_waiting(r);
 	}
+	round_off(r);
 }
 
 static void tick(struct run *r, bool asked)
@@ -230,7 +278,7 @@ static int wait_ms(const struct run *r)
 
 static void loop(struct run *r)
 {
-	int64_t deadline = r->e->env.deadline;
+	int64_t deadline = r->e->env.deadline, began;
 	unsigned events = 0;
 
 	for (launch(r); r->done < r->e->hosts; launch(r)) {
@@ -246,6 +294,7 @@ static void loop(struct run *r)
 		n = poll(fds, ARRAY_LEN(fds), wait_ms(r));
 
 		r->wake = 0;
+		began = now_ms();
 		if (n > 0 && fds[1].revents)
 			on_signal(r);
 		while ((v = (struct event *)pool_receive(r->pool)) != NULL) {
@@ -255,8 +304,11 @@ static void loop(struct run *r)
 			/* a flood of events must not hide a signal, nor keep a thread idle */
 			if (++events % LOOK_EVERY == 0 && r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
 				on_signal(r);
-			if (end)
+			/* where a round costs something, all that is there goes into one */
+			if (end && (!r->e->on_round || now_ms() >= began + ROUND_MS)) {
 				launch(r);
+				began = now_ms();
+			}
 		}
 		tick(r, n > 0 && fds[2].revents);
 		/* what has begun has this deadline too, and ends by itself */
@@ -266,6 +318,7 @@ static void loop(struct run *r)
 			skip_waiting(r);
 		}
 	}
+	round_off(r);
 }
 
 int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
@@ -281,8 +334,12 @@ int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
 	e->env.note = note;
 	e->env.arg = &r;
 	e->env.logins = gate_new(LOGINS_PER_ADDRESS);
-	if (!e->env.logins)
-		return err_nomem(err);
+	r.begins = calloc(ROUND_HOSTS, sizeof(*r.begins));
+	r.ends = calloc(ROUND_HOSTS, sizeof(*r.ends));
+	if (!e->env.logins || !r.begins || !r.ends) {
+		(void)err_nomem(err);
+		goto out;
+	}
 	r.pool = pool_new(threads, QUEUE_BYTES, work, &r, err);
 	if (!r.pool)
 		goto out;
@@ -295,5 +352,7 @@ out:
 	pool_free(r.pool);
 	gate_free(e->env.logins);
 	e->env.logins = NULL;
+	free(r.begins);
+	free(r.ends);
 	return ret;
 }

@@ -22,6 +22,13 @@ struct engine {
 	int cancel_fd;			/* the eventfd behind env.ssh->cancel_fd; written once on cancel */
 	int signal_fd;			/* an eventfd(2): the number of a signal that came, and cancels; or -1 */
 	void (*on_begin)(void *arg, size_t index);
+	/*
+	 * Before hosts begin, and before on_end of hosts that have ended: both
+	 * are to be on disk on return.  Several at a time; NULL: nothing is to
+	 * be done.  -1 cancels the run (*err is kept), and it is not called again.
+	 */
+	int (*on_round)(void *arg, const size_t *begins, size_t begin_count, const struct result *ends, size_t end_count,
+			struct dt_err *err);
 	/* Output as it arrives, with env.stream.  -1 cancels the run (*err is kept). */
 	int (*on_output)(void *arg, size_t index, int stream, const char *data, size_t len, struct dt_err *err);
 	/* The end of a host, exactly once each; the result is released after it. */
@@ -47,7 +54,7 @@ struct engine_end {
 /*
  * Runs the call on all hosts.  0: each host had its on_end;
  * -1: it could not start, or a callback failed (the others were cancelled
- * and are not reported).
+ * and have no on_end, but are told to on_round).
  */
 int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err);
 

@@ -23,7 +23,14 @@ ROOMS = [
     ("dt/run/services", (3, "services")),
     ("dt/report/format", (3, "format")),
     ("dt/report/hooks", (3, "format")),
-    ("dt/report/json", (3, "format")),
+    ("dt/report/json", (2, "json")),
+    ("dt/report/color", (3, "format")),
+    ("dt/report/gather", (3, "format")),
+    ("dt/report/mask", (3, "format")),
+    ("dt/report/spool", (3, "format")),
+    ("dt/report/status_line", (3, "format")),
+    ("dt/report/textdiff", (3, "format")),
+    ("dt/report/filter", (5, "filter")),
     ("dt/report/journal", (3, "journal")),
     ("dt/run/limits", (4, "limits")),
     ("dt/run/engine", (4, "engine")),
@@ -46,7 +53,7 @@ DOORS = {
     "pthread.h": r"dt/run/pool",
     "threads.h": r"dt/run/pool",
     "dlfcn.h": r"dt/run/modload\.",
-    "zstd.h": r"dt/files/pack\.",
+    "zstd.h": r"dt/base/pack\.",
 }
 # OpenSSL reads and checks keys, and takes sums; nothing else sees it.
 OPENSSL = r"dt/ssh/|dt/base/sha256\."

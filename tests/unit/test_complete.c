@@ -107,7 +107,7 @@ static void test_options(void)
 	check("dt --acc", "--accept-new");
 	check("dt --co", "--command-timeout|--confirm|--confirm-over|--coproc");
 	check("dt -p --output js", "jsonl");
-	check("dt -po ", "fold|jsonl|omni|pdsh");
+	check("dt -po ", "compact|diff|fold|gather|host|jsonl|omni|pdsh|status|table");
 	check("dt --transport=l", "--transport=libssh2");
 	check("dt -C 5 tag:we", "tag:web");
 	check("dt -D ", "");

@@ -10,7 +10,7 @@
 #include "tests/unit/test.h"
 
 static struct run_info run;
-static struct buf out, diag;
+static struct report report;
 
 static void fresh(void)
 {
@@ -19,8 +19,8 @@ static void fresh(void)
 	run = (struct run_info){
 		.program = "dt", .selection = "tag:linux", .module = "ssh", .verb = "", .args = args, .hosts = 3,
 	};
-	buf_clear(&out);
-	buf_clear(&diag);
+	buf_clear(&report.out);
+	buf_clear(&report.diag);
 }
 
 static void init(struct result *r, const char *host)
@@ -48,9 +48,15 @@ static void made(struct result *r, enum err_code code, const char *reason, int r
 
 static void ends(const char *format, const struct result *r)
 {
-	buf_clear(&out);
-	buf_clear(&diag);
-	CHECK(format_find(format)->end(&run, r, &out, &diag) == 0);
+	const struct format *f = format_find(format);
+
+	buf_clear(&report.out);
+	buf_clear(&report.diag);
+	CHECK(!f->open || f->open(&report) == 0);
+	CHECK(f->end(&report, r) == 0);
+	if (f->close)
+		f->close(&report);
+	report.state = NULL;
 }
 
 static void check_omni(enum err_code code, const char *reason, int rc, const char *signal, const char *text,
@@ -60,8 +66,8 @@ static void check_omni(enum err_code code, const char *reason, int rc, const cha
 
 	made(&r, code, reason, rc, signal, text);
 	ends("omni", &r);
-	CHECK_STR(out.data, line);
-	CHECK_STR(diag.data, "");
+	CHECK_STR(report.out.data, line);
+	CHECK_STR(report.diag.data, "");
 	result_release(&r);
 }
 
@@ -108,22 +114,22 @@ static void test_omni_head(void)
 	fresh();
 	init(&r, "fe80::1%eth0");
 	ends("omni", &r);	/* a result that nobody decided is no okay */
-	CHECK_STR(out.data, "fail::dt:ssh:fe80\\x3a\\x3a1%eth0:lost: \n");
+	CHECK_STR(report.out.data, "fail::dt:ssh:fe80\\x3a\\x3a1%eth0:lost: \n");
 	result_exit(&r, 0, "");
 	run.color = true;
 	ends("omni", &r);
-	CHECK_STR(out.data, "\033[32mokay\033[0m::dt:ssh:fe80\\x3a\\x3a1%eth0:\n");
+	CHECK_STR(report.out.data, "\033[32mokay\033[0m::dt:ssh:fe80\\x3a\\x3a1%eth0:\n");
 	result_exit(&r, 2, "");
 	ends("omni", &r);
-	CHECK_STR(out.data, "\033[31mfail\033[0m::dt:ssh:fe80\\x3a\\x3a1%eth0:exit 2: \n");
-	buf_clear(&out);
-	CHECK(format_find("omni")->line(&run, "h", STREAM_ERR, "x\033", 2, &out, &diag) == 0);
-	CHECK_STR(out.data, "\033[36minfo\033[0m::dt:ssh:h:x\\x1b\n");
+	CHECK_STR(report.out.data, "\033[31mfail\033[0m::dt:ssh:fe80\\x3a\\x3a1%eth0:exit 2: \n");
+	buf_clear(&report.out);
+	CHECK(format_find("omni")->line(&report, "h", STREAM_ERR, "x\033", 2) == 0);
+	CHECK_STR(report.out.data, "\033[36minfo\033[0m::dt:ssh:h:x\\x1b\n");
 	result_release(&r);
 
-	buf_clear(&out);
-	CHECK(omni_line(&out, "type", "hidden", "d:t", "m", "h", "Password: \n", 11, false) == 0);
-	CHECK_STR(out.data, "type:hidden:d\\x3at:m:h:Password: \n");
+	buf_clear(&report.out);
+	CHECK(omni_line(&report.out, "type", "hidden", "d:t", "m", "h", "Password: \n", 11, false) == 0);
+	CHECK_STR(report.out.data, "type:hidden:d\\x3at:m:h:Password: \n");
 }
 
 static void test_omni_raw(void)
@@ -134,7 +140,7 @@ static void test_omni_raw(void)
 	run.raw = true;
 	made(&r, 0, "", 0, "", "\033[1mb\\\xff\ttwo\nlines\n");
 	ends("omni", &r);
-	CHECK_STR(out.data, "okay::dt:ssh:web1:\033[1mb\\\xff\ttwo\nlines\n");
+	CHECK_STR(report.out.data, "okay::dt:ssh:web1:\033[1mb\\\xff\ttwo\nlines\n");
 	result_release(&r);
 }
 
@@ -147,7 +153,7 @@ static void test_omni_stream(void)
 	made(&r, 0, "", 1, "", "seen\nalready\n");
 	r.output.total += 100;
 	ends("omni", &r);
-	CHECK_STR(out.data, "fail::dt:ssh:web1:exit 1: \n");
+	CHECK_STR(report.out.data, "fail::dt:ssh:web1:exit 1: \n");
 	result_release(&r);
 }
 
@@ -162,12 +168,12 @@ static void test_truncated(void)
 	CHECK(output_add(&r.output, STREAM_OUT, "abc\ndef\n", 8) == 0);
 	result_exit(&r, 0, "");
 	ends("omni", &r);	/* the newline is not the final one */
-	CHECK_STR(out.data, "okay::dt:ssh:h:abc\\n [truncated: kept 4 of 8 bytes]\n");
+	CHECK_STR(report.out.data, "okay::dt:ssh:h:abc\\n [truncated: kept 4 of 8 bytes]\n");
 	ends("pdsh", &r);
-	CHECK_STR(out.data, "h: abc\n");
-	CHECK_STR(diag.data, "dt: h: output truncated: kept 4 of 8 bytes\n");
+	CHECK_STR(report.out.data, "h: abc\n");
+	CHECK_STR(report.diag.data, "dt: h: output truncated: kept 4 of 8 bytes\n");
 	ends("jsonl", &r);
-	CHECK_HAS(out.data, "\"stdout\":\"abc\\n\",\"stderr\":\"\",\"truncated\":true");
+	CHECK_HAS(report.out.data, "\"stdout\":\"abc\\n\",\"stderr\":\"\",\"truncated\":true");
 	result_release(&r);
 
 	result_init(&r, 0);
@@ -175,7 +181,7 @@ static void test_truncated(void)
 	CHECK(output_add(&r.output, STREAM_OUT, "abc", 3) == 0);
 	result_exit(&r, 1, "");
 	ends("omni", &r);
-	CHECK_STR(out.data, "fail::dt:ssh:h:exit 1:  [truncated: kept 0 of 3 bytes]\n");
+	CHECK_STR(report.out.data, "fail::dt:ssh:h:exit 1:  [truncated: kept 0 of 3 bytes]\n");
 	result_release(&r);
 }
 
@@ -212,8 +218,9 @@ static void test_omni_exact(void)
 		ends("omni", &r);
 		result_release(&r);
 		buf_clear(&back);
-		bad += strncmp(out.data, head, sizeof(head) - 1) != 0 || out.data[out.len - 1] != '\n';
-		bad += unescape(&back, out.data + sizeof(head) - 1, out.len - sizeof(head)) != 0;
+		bad += strncmp(report.out.data, head, sizeof(head) - 1) != 0 ||
+		       report.out.data[report.out.len - 1] != '\n';
+		bad += unescape(&back, report.out.data + sizeof(head) - 1, report.out.len - sizeof(head)) != 0;
 		bad += back.len != len || memcmp(back.data, data, len) != 0;
 	}
 	CHECK_INT(bad, 0);
@@ -233,45 +240,45 @@ static void test_pdsh(void)
 	CHECK(output_add(&r.output, STREAM_OUT, "ree", 3) == 0);
 	result_exit(&r, 0, "");
 	ends("pdsh", &r);
-	CHECK_STR(out.data, "fe80::1: one\nfe80::1: \nfe80::1: three\n");
-	CHECK_STR(diag.data, "fe80::1: warn\\x1b\n");
+	CHECK_STR(report.out.data, "fe80::1: one\nfe80::1: \nfe80::1: three\n");
+	CHECK_STR(report.diag.data, "fe80::1: warn\\x1b\n");
 	run.raw = true;
 	ends("pdsh", &r);
-	CHECK_STR(diag.data, "fe80::1: warn\033\n");
+	CHECK_STR(report.diag.data, "fe80::1: warn\033\n");
 	run.stream = true;
 	ends("pdsh", &r);
-	CHECK_STR(out.data, "");
-	CHECK_STR(diag.data, "");
+	CHECK_STR(report.out.data, "");
+	CHECK_STR(report.diag.data, "");
 	result_exit(&r, 1, "");
 	ends("pdsh", &r);
-	CHECK_STR(out.data, "");
-	CHECK_STR(diag.data, "dt: fe80::1: exit 1\n");
+	CHECK_STR(report.out.data, "");
+	CHECK_STR(report.diag.data, "dt: fe80::1: exit 1\n");
 	result_release(&r);
 
 	fresh();
 	made(&r, ERR_CONNECT, "connection refused", 0, "", "");
 	ends("pdsh", &r);
-	CHECK_STR(diag.data, "dt: web1: connect: connection refused\n");
+	CHECK_STR(report.diag.data, "dt: web1: connect: connection refused\n");
 	result_release(&r);
 	made(&r, 0, "", -1, "TERM", "x");
 	ends("pdsh", &r);
-	CHECK_STR(out.data, "web1: x\n");
-	CHECK_STR(diag.data, "dt: web1: killed: signal TERM\n");
+	CHECK_STR(report.out.data, "web1: x\n");
+	CHECK_STR(report.diag.data, "dt: web1: killed: signal TERM\n");
 	result_release(&r);
 
-	buf_clear(&out);
-	buf_clear(&diag);
-	CHECK(format_find("pdsh")->line(&run, "h", STREAM_OUT, "o", 1, &out, &diag) == 0);
-	CHECK(format_find("pdsh")->line(&run, "h", STREAM_ERR, "e", 1, &out, &diag) == 0);
-	CHECK_STR(out.data, "h: o\n");
-	CHECK_STR(diag.data, "h: e\n");
+	buf_clear(&report.out);
+	buf_clear(&report.diag);
+	CHECK(format_find("pdsh")->line(&report, "h", STREAM_OUT, "o", 1) == 0);
+	CHECK(format_find("pdsh")->line(&report, "h", STREAM_ERR, "e", 1) == 0);
+	CHECK_STR(report.out.data, "h: o\n");
+	CHECK_STR(report.diag.data, "h: e\n");
 }
 
 static const char *json(const char *data, size_t len)
 {
-	buf_clear(&out);
-	CHECK(json_bytes(&out, data, len) == 0);
-	return out.data;
+	buf_clear(&report.out);
+	CHECK(json_bytes(&report.out, data, len) == 0);
+	return report.out.data;
 }
 #define JSON(literal) json(literal, sizeof(literal) - 1)
 
@@ -286,12 +293,12 @@ static void test_json(void)
 	CHECK_STR(JSON("\xfb\xff"), "{\"base64\":\"+/8=\"}");
 	CHECK_STR(JSON("f\xff\x00"), "{\"base64\":\"Zv8A\"}");
 	CHECK_STR(JSON("\xed\xa0\x80"), "{\"base64\":\"7aCA\"}");
-	buf_clear(&out);
-	CHECK(json_text(&out, NULL) == 0);
-	CHECK(json_text(&out, "x") == 0);
-	CHECK(json_seconds(&out, 1250) == 0);
-	CHECK(json_seconds(&out, -5) == 0);
-	CHECK_STR(out.data, "null\"x\"1.2500.000");
+	buf_clear(&report.out);
+	CHECK(json_text(&report.out, NULL) == 0);
+	CHECK(json_text(&report.out, "x") == 0);
+	CHECK(json_seconds(&report.out, 1250) == 0);
+	CHECK(json_seconds(&report.out, -5) == 0);
+	CHECK_STR(report.out.data, "null\"x\"1.2500.000");
 }
 
 /* out is this line, written with ' for " to be read more easily. */
@@ -302,7 +309,7 @@ static void check_json(const char *expected)
 	(void)snprintf(text, sizeof(text), "%s\n", expected);
 	for (char *p = text; (p = strchr(p, '\'')) != NULL;)
 		*p = '"';
-	CHECK_STR(out.data, text);
+	CHECK_STR(report.out.data, text);
 }
 
 static void test_jsonl(void)
@@ -312,12 +319,12 @@ static void test_jsonl(void)
 	struct result r;
 
 	fresh();
-	CHECK(f->start(&run, &out, &diag) == 0);
+	CHECK(f->start(&report) == 0);
 	check_json("{'event':'start','program':'dt','version':'" DT_VERSION "','selection':'tag:linux','module':'ssh',"
 		   "'verb':null,'args':['echo','say \\\"so\\\"',{'base64':'/w=='}],'hosts':3}");
 
-	buf_clear(&out);
-	CHECK(f->line(&run, "web1", STREAM_ERR, "a\xff", 2, &out, &diag) == 0);
+	buf_clear(&report.out);
+	CHECK(f->line(&report, "web1", STREAM_ERR, "a\xff", 2) == 0);
 	check_json("{'event':'line','host':'web1','stream':'stderr','text':{'base64':'Yf8='}}");
 
 	made(&r, 0, "", 3, "", "out");
@@ -353,11 +360,11 @@ static void test_jsonl(void)
 	tally_add(&t, &r);
 	result_release(&r);
 	run.began_ms = now_ms() + 60000;	/* no time has passed, whatever the clock says */
-	buf_clear(&out);
-	CHECK(f->summary_line(&run, &t, &out, &diag) == 0);
+	buf_clear(&report.out);
+	CHECK(f->summary_line(&report, &t) == 0);
 	check_json("{'event':'summary','hosts':3,'counts':{'ok':0,'failed':2,'unreachable':1,'auth':0,'hostkey':0,"
 		   "'timeout':0,'lost':0,'killed':0,'skipped':0,'unknown':0},'seconds':0.000}");
-	CHECK_STR(diag.data, "");
+	CHECK_STR(report.diag.data, "");
 }
 
 /* Random bytes, most of them from the corners of UTF-8 and JSON. */
@@ -435,7 +442,7 @@ static void test_jsonl_parsed(void)
 		result_exit(&r, (int)random_below(3), "");
 		ends("jsonl", &r);
 		result_release(&r);
-		bad += fwrite(out.data, 1, out.len, f) != out.len;
+		bad += fwrite(report.out.data, 1, report.out.len, f) != report.out.len;
 	}
 	bad += fclose(f) != 0;
 	(void)snprintf(command, sizeof(command),
@@ -466,15 +473,17 @@ static void test_no_room(void)
 		fresh();
 		made(&r, ERR_TIMEOUT, "no end", 0, "", "some\nlines\n\xff");
 		ends(f->name, &r);
-		need = out.len > diag.len ? out.len : diag.len;
+		need = report.out.len > report.diag.len ? report.out.len : report.diag.len;
 		for (size_t max = 0; max < need; max++) {
-			struct buf small, other;
+			struct report small;
 
-			buf_init(&small, max);
-			buf_init(&other, max);
-			CHECK(f->end(&run, &r, &small, &other) == -1);
-			buf_release(&small);
-			buf_release(&other);
+			report_init(&small, &run);
+			CHECK(!f->open || f->open(&small) == 0);
+			small.out.max = small.diag.max = max;
+			CHECK(f->end(&small, &r) == -1);
+			if (f->close)
+				f->close(&small);
+			report_release(&small);
 		}
 		result_release(&r);
 	}
@@ -489,10 +498,11 @@ int main(int argc, char **argv)
 	};
 	int r;
 
-	buf_init(&out, 1 << 20);
-	buf_init(&diag, 1 << 20);
+	(void)unsetenv("DT_COLORS");
+	(void)unsetenv("DTOOLS_COLORS");
+	report_init(&report, &run);
+	report.out.max = report.diag.max = 1 << 20;
 	r = test_main(tests, argc, argv);
-	buf_release(&out);
-	buf_release(&diag);
+	report_release(&report);
 	return r;
 }

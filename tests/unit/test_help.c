@@ -27,7 +27,7 @@ static void test_usage(void)
 		width = column > width ? column : width;
 	}
 	CHECK(width <= 84);
-	CHECK(lines <= 60);
+	CHECK(lines <= 72);
 	buf_release(&out);
 }
 

@@ -111,8 +111,8 @@ static void test_bad_values(void)
 			       sizes[i]);
 		refuse(ARGS("--max-output", sizes[i]), text);
 	}
-	refuse(ARGS("-o", "jsonnl"), "-o, --output: \"jsonnl\" is none of omni, jsonl, pdsh, fold; did you mean jsonl?");
-	refuse(ARGS("-o", "xml"), "-o, --output: \"xml\" is none of omni, jsonl, pdsh, fold");
+	refuse(ARGS("-o", "jsonnl"), "-o, --output: \"jsonnl\" is none of omni, jsonl, pdsh, gather, diff, host, status, compact, table, fold; did you mean jsonl?");
+	refuse(ARGS("-o", "xml"), "-o, --output: \"xml\" is none of omni, jsonl, pdsh, gather, diff, host, status, compact, table, fold");
 	refuse(ARGS("-I", ""), "-I, --identity: \"\" is empty");
 	refuse(ARGS("--jump="), "-J, --jump: \"\" is empty");
 	refuse(ARGS("--stream=maybe"), "--stream: \"maybe\" is neither yes nor no");

@@ -1,4 +1,4 @@
-#include "dt/files/pack.h"
+#include "dt/base/pack.h"
 
 #include <stdlib.h>
 #include <zstd.h>
@@ -61,6 +61,19 @@ size_t pack_read(struct pack *p, size_t (*source)(void *arg, char *room, size_t 
 	return out.pos;
 }
 
+int pack_bytes(struct pack *p, const char *data, size_t len, struct buf *out)
+{
+	size_t room = ZSTD_compressBound(len), packed;
+	char *to = buf_reserve(out, room);
+
+	packed = to ? ZSTD_compress2(p->ctx, to, room, data, len) : 0;
+	if (!to || ZSTD_isError(packed))
+		return -1;
+	out->len += packed;
+	out->data[out->len] = '\0';
+	return 0;
+}
+
 /* What our own level makes stays far below it. */
 #define WINDOW_LOG_MAX 23
 
@@ -108,6 +121,22 @@ int unpack_add(struct unpack *u, const char *data, size_t len, int (*sink)(void 
 			return -1;
 	} while (in.pos < in.size || out.pos == out.size);
 	return 0;
+}
+
+static int take(void *arg, const char *data, size_t len)
+{
+	return buf_add(arg, data, len);
+}
+
+int unpack_bytes(const void *data, size_t len, struct buf *out)
+{
+	/* a frame that is cut short unpacks to less, and nothing would say so */
+	bool whole = ZSTD_findFrameCompressedSize(data, len) == len, malformed;
+	struct unpack *u = whole ? unpack_new() : NULL;
+	int r = u ? unpack_add(u, data, len, take, out, &malformed) : -1;
+
+	unpack_free(u);
+	return r;
 }
 
 bool pack_pays(const char *sample, size_t len)

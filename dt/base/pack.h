@@ -1,11 +1,13 @@
 /*
- * pack - a stream compressed by zstd (RFC 8878), in pieces as they are asked for.
+ * pack - bytes compressed by zstd (RFC 8878): streams in pieces, or a text whole.
  */
-#ifndef DT_FILES_PACK_H
-#define DT_FILES_PACK_H
+#ifndef DT_BASE_PACK_H
+#define DT_BASE_PACK_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "dt/base/buf.h"
 
 struct pack;
 
@@ -18,6 +20,9 @@ void pack_free(struct pack *p);
 size_t pack_read(struct pack *p, size_t (*source)(void *arg, char *room, size_t size), void *arg, char *room,
 		 size_t size);
 
+/* Adds the bytes, packed as a frame of their own, to out.  0, or -1: no memory. */
+int pack_bytes(struct pack *p, const char *data, size_t len, struct buf *out);
+
 struct unpack;
 
 struct unpack *unpack_new(void);	/* NULL: no memory */
@@ -28,6 +33,9 @@ void unpack_free(struct unpack *u);
  */
 int unpack_add(struct unpack *u, const char *data, size_t len, int (*sink)(void *arg, const char *data, size_t len),
 	       void *arg, bool *malformed);
+
+/* Adds what one whole frame unpacks to; -1: malformed, no memory, or over out->max. */
+int unpack_bytes(const void *data, size_t len, struct buf *out);
 
 /* Does a sample shrink enough to be worth it? */
 bool pack_pays(const char *sample, size_t len);
