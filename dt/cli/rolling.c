@@ -67,9 +67,11 @@ int rolling_options(const struct app *a, struct pace_options *out, struct dt_err
 /*
  * Where nothing but the number at a time holds hosts back, some wait in the
  * queue of the threads, so that none of these waits for the main thread, nor
- * that for a disk: a slow one takes 50 ms for each round of the journal.
+ * that for a disk: a slow one takes 50 ms for each round of the journal.  Not
+ * more of them than it takes: they count as begun.
  */
-#define AHEAD 128
+#define AHEAD_LEAST 32
+#define AHEAD_MOST 256
 
 bool rolling_is_plain(const struct app *a, const struct pace_options *o)
 {
@@ -81,7 +83,8 @@ int rolling_pace(const struct app *a, const struct pace_options *opt, struct pac
 	struct pace_options inner = *opt;
 
 	if (rolling_is_plain(a, opt))
-		inner.coproc += AHEAD;
+		inner.coproc += a->hosts.n < 32 * AHEAD_LEAST ? AHEAD_LEAST : a->hosts.n > 32 * AHEAD_MOST ? AHEAD_MOST
+											       : a->hosts.n / 32;
 	*out = pace_new(&inner, a->hosts.n);
 	if (!*out)
 		return err_nomem(err);
