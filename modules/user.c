@@ -20,7 +20,7 @@
 struct work {
 	struct wants w;
 	struct fleet hosts;
-	char *questions;	/* stdin of survey.sh; it may hold a hash */
+	char *questions;	/* stdin of survey.sh */
 	size_t questions_len;
 };
 
@@ -45,8 +45,6 @@ static void ask_group(FILE *out, const char *list)
 
 static void ask_user(FILE *out, const struct want *u)
 {
-	if (u->hash)
-		(void)fprintf(out, "h %s\n", u->hash);
 	if (u->home)
 		(void)fprintf(out, "d %s\n", u->home);
 	if (u->make)
@@ -309,14 +307,41 @@ static int user_agree(struct dt_call *call, const struct dt_services *dt)
 	return DT_FAIL;
 }
 
+/* Only a host that begins gets to know a hash: so that is compared here, and not in the survey. */
+static int compare_hash(const struct host *h, const struct want *u, struct found *f)
+{
+	struct found again = { .whole = false };
+	char *question;
+	int len, r;
+
+	if (!u->hash || !found_account(f, u->name))
+		return DT_OK;
+	len = asprintf(&question, "h %s %s\n", u->name, u->hash);
+	if (len < 0)
+		return h->dt->fail(h->task, 1, "out of memory");
+	r = host_ask(h, &again, question, (size_t)len, false);
+	if (r == DT_OK)
+		found_compare(f, &again, u->name);
+	found_free(&again);
+	explicit_bzero(question, (size_t)len);
+	free(question);
+	return r;
+}
+
 static int user_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt)
 {
 	const struct work *s = dt->state(call);
 	struct host h = { task, dt, dt->arg_number(call, "sudo") != 0 };
+	struct found *f = &s->hosts.found[dt->task_index(task)];
 	struct plan p;
 	char *words = NULL;
-	int r = plan_make(&p, &s->w, &s->hosts.found[dt->task_index(task)]);
+	int r = DT_OK;
 
+	for (size_t i = 0; r == DT_OK && i < s->w.n; i++)
+		r = compare_hash(&h, &s->w.v[i], f);
+	if (r != DT_OK)
+		return r;
+	r = plan_make(&p, &s->w, f);
 	if (r == 0) {
 		words = plan_words(&p, p.n);
 		if (!words)
@@ -357,8 +382,6 @@ static int user_finish(struct dt_call *call, const struct dt_services *dt)
 		found_free(&s->hosts.found[i]);
 	free(s->hosts.found);
 	free(s->hosts.names);
-	if (s->questions)
-		explicit_bzero(s->questions, s->questions_len);
 	free(s->questions);
 	for (size_t i = 0; i < s->w.n; i++)
 		if (s->w.v[i].hash)

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDS_TOP 60000		/* UID_MAX of login.defs(5) */
 #define IDS_SYSTEM_BOTTOM 101	/* SYS_UID_MIN */
 #define NOBODY 65534
 #define REASON_MAX 300
@@ -80,6 +79,7 @@ static void taken_fault(const struct wants *w, const struct want *u, const struc
 {
 	const struct account *a = u->is_group ? NULL : found_uid(f, u->new_id);
 	const struct group *g = found_gid(f, u->is_group ? u->new_id : u->new_gid);
+	const struct group *own = u->is_group || u->group ? NULL : found_group(f, u->name);
 	const char *kind = u->is_group ? "gid" : "uid";
 
 	if (is_system_id(w, f, u->new_id) && !w->system)
@@ -88,6 +88,8 @@ static void taken_fault(const struct wants *w, const struct want *u, const struc
 		(void)snprintf(reason, REASON_MAX, "uid %lld is %.100s's", u->new_id, a->name);
 	else if (g && strcmp(g->name, u->name) != 0)
 		(void)snprintf(reason, REASON_MAX, "gid %lld is %.100s's", g->gid, g->name);
+	else if (own && own->gid != u->new_gid)
+		(void)snprintf(reason, REASON_MAX, "its group has gid %lld, and not %lld", own->gid, u->new_gid);
 }
 
 /* An empty reason: there is none. */
@@ -203,20 +205,27 @@ static void take(bool *ids, long long id)
 		ids[id] = true;
 }
 
-/* A free one: the lowest of people's, the highest of the system's; ID_ANY: none. */
+/* A free one: the lowest of people's, the highest of the system's (below lowest); ID_ANY: none. */
 static long long pick(const struct wants *w, const struct taken *t, long long lowest, bool as_uid, bool as_gid)
 {
-	long long step = w->system ? -1 : 1, bottom = w->system ? IDS_SYSTEM_BOTTOM : lowest;
+	long long top = w->system && lowest <= IDS_TOP ? lowest - 1 : IDS_TOP;
+	long long bottom = w->system ? IDS_SYSTEM_BOTTOM : lowest;
 
-	for (long long id = w->system ? lowest - 1 : lowest; id >= bottom && (w->system || id <= IDS_TOP); id += step)
-		if (id <= IDS_TOP && !(as_uid && t->uid[id]) && !(as_gid && t->gid[id]))
+	for (long long i = 0; i <= top - bottom; i++) {
+		long long id = w->system ? top - i : bottom + i;
+
+		if (!(as_uid && t->uid[id]) && !(as_gid && t->gid[id]))
 			return id;
+	}
 	return ID_ANY;
 }
 
-/* The gid of a group on the first host that has it. */
-static long long gid_of(const struct fleet *hosts, const char *name)
+/* The gid of a group on the first host that has it, or that it is given in the same run. */
+static long long gid_of(const struct wants *w, const struct fleet *hosts, const char *name)
 {
+	for (size_t i = 0; i < w->n; i++)
+		if (w->v[i].is_group && w->v[i].state != STATE_ABSENT && strcmp(w->v[i].name, name) == 0)
+			return w->v[i].new_id;
 	for (size_t i = 0; i < hosts->n; i++) {
 		const struct group *g = has_answer(&hosts->found[i]) ? found_group(&hosts->found[i], name) : NULL;
 
@@ -230,7 +239,7 @@ static long long gid_of(const struct fleet *hosts, const char *name)
 static bool choose(struct wants *w, struct want *u, const struct fleet *hosts, struct taken *t, long long lowest)
 {
 	bool own = !u->is_group && !u->group;
-	long long gid = own ? gid_of(hosts, u->name) : ID_ANY;
+	long long gid = own ? gid_of(w, hosts, u->name) : ID_ANY;
 
 	for (size_t i = 0; u->new_id == ID_ANY && i < hosts->n; i++)
 		if (has_answer(&hosts->found[i]))
@@ -252,7 +261,7 @@ static bool choose(struct wants *w, struct want *u, const struct fleet *hosts, s
 static bool choose_all(struct wants *w, const struct fleet *hosts, FILE *out)
 {
 	struct taken *t = calloc(1, sizeof(*t));
-	long long lowest = w->min_uid != ID_ANY ? w->min_uid : 0;
+	long long lowest = w->system ? IDS_TOP + 1 : 0;
 	bool fine = t;
 
 	for (size_t i = 0; t && i < hosts->n; i++) {
@@ -260,7 +269,8 @@ static bool choose_all(struct wants *w, const struct fleet *hosts, FILE *out)
 
 		if (!has_answer(f))
 			continue;
-		if (lowest_uid(w, f) > lowest)
+		/* what is the system's, or people's, on all of them */
+		if (w->system ? lowest_uid(w, f) < lowest : lowest_uid(w, f) > lowest)
 			lowest = lowest_uid(w, f);
 		for (size_t k = 0; k < f->account_count; k++)
 			take(t->uid, f->accounts[k].uid);
@@ -271,12 +281,16 @@ static bool choose_all(struct wants *w, const struct fleet *hosts, FILE *out)
 		w->v[i].new_id = w->v[i].id;
 		take(w->v[i].is_group ? t->gid : t->uid, w->v[i].id);
 	}
-	for (size_t i = 0; fine && i < w->n; i++)
-		if (w->v[i].make && w->v[i].state != STATE_ABSENT && !choose(w, &w->v[i], hosts, t, lowest)) {
-			(void)fprintf(out, "%s: no %s is free on all hosts", w->v[i].name,
-				      w->v[i].is_group ? "gid" : "uid");
-			fine = false;
-		}
+	/* groups before the users who need them */
+	for (size_t k = 0; fine && k < 2 * w->n; k++) {
+		struct want *u = &w->v[k % w->n];
+
+		if (u->is_group != (k < w->n) || !u->make || u->state == STATE_ABSENT)
+			continue;
+		fine = choose(w, u, hosts, t, lowest);
+		if (!fine)
+			(void)fprintf(out, "%s: no %s is free on all hosts", u->name, u->is_group ? "gid" : "uid");
+	}
 	if (!t)
 		(void)fprintf(out, "out of memory");
 	free(t);

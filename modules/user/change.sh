@@ -59,9 +59,15 @@ add_group() {
 	if [ -f /etc/gshadow ]; then add="$1:!::"; edit gshadow "$1" already; fi;
 };
 del_group() {
+	if grep -q "^$1:" /etc/group; then :; else return 0; fi;
 	if [ "$tools" ]; then groupdel "$1"; return; fi;
 	edit group "$1" drop;
 	if grep -q "^$1:" /etc/gshadow 2>/dev/null; then edit gshadow "$1" drop; fi;
+};
+# As "as", and dies with it.  The user does not get a channel of ours, which he could keep open.
+work_as() {
+	s=$({ as "$@" 2>&1; echo "=$?"; } 2>/dev/null | $limit tail -c 300);
+	case $s in *=0) ;; ""|*=137) die "it took too long";; *) die "${s%=*}";; esac;
 };
 # No folder above $1 is another one than root made it.
 safe() {
@@ -79,7 +85,7 @@ safe() {
 make_home() {
 	safe "$4" && mkdir -m 700 -- "$4" && chown "$2:$3" "$4" || exit 1;
 	if [ -d /etc/skel ]; then
-		printf "%s\n" "$4" | as "$2" "$3" "$1" "IFS= read -r h; cd -P -- \"\$h\" && cp -R /etc/skel/. .";
+		printf "%s\n" "$4" | work_as "$2" "$3" "$1" "IFS= read -r h; cd -P -- \"\$h\" && cp -R /etc/skel/. .";
 	fi;
 };
 # NAME UID GID HOME SHELL COMMENT EXPIRE-DAYS EXPIRE-DATE SYSTEM MAKE-HOME
@@ -96,16 +102,17 @@ add_user() {
 	add="$1:$p:$2:$3:$6:$4:${5:-/bin/sh}"; edit passwd "$1" already;
 	if [ "${10}" ]; then make_home "$1" "$2" "$3" "$4"; fi;
 };
-# NAME UID GID HOME: what is in it goes as its owner, who may have put links there.
+# NAME UID GID HOME: what is in it goes as its owner, who may have put links there.  It takes as long as it takes.
 drop_home() {
-	s="IFS= read -r h; cd -P -- \"\$h\" && find . ! -name . -prune -exec rm -rf {} +";
-	printf "%s\n" "$4" | as "$2" "$3" "$1" "$s" &&
-	rmdir -- "$4" || die "$4 could not be removed: things of others are in it";
+	s="find . -type d ! -perm -700 -exec chmod u+rwx {} \\;; find . ! -name . -prune -exec rm -rf {} +";
+	s="IFS= read -r h; chmod u+rwx \"\$h\"; cd -P -- \"\$h\" || exit 1; $s";
+	( limit=; printf "%s\n" "$4" | work_as "$2" "$3" "$1" "$s" ) &&
+	rmdir -- "$4" || die "$4 could not be removed whole";
 };
 # NAME UID GID HOME GROUPS OWN: HOME where it goes too, OWN where its group does.
+# The home first: a second run could not find one that could not be removed.
 del_user() {
-	if [ "$4" ]; then safe "$4"; fi;
-	if [ "$4" ] && [ -z "$own" ]; then drop_home "$@"; fi;
+	if [ "$4" ]; then safe "$4" && drop_home "$@" || exit 1; fi;
 	if [ "$tools" ]; then
 		userdel "$1" || exit 1;
 		if [ "$6" ] && grep -q "^$1:" /etc/group; then groupdel "$1" || exit 1; fi;
@@ -115,7 +122,6 @@ del_user() {
 		IFS=,; for g in $5; do unset IFS; in_group "$g" no "$1"; done; unset IFS;
 		if [ "$6" ]; then del_group "$1"; fi;
 	fi;
-	if [ "$4" ] && [ "$own" ]; then drop_home "$@"; fi;
 };
 # NAME GROUPS GROUPS-NOW
 set_groups() {
@@ -138,7 +144,7 @@ unlock() {
 	else edit shadow "$1" unbolt; fi;
 };
 # NAME UID GID ASSIGNMENTS
-set_keys() { printf "%s" "$4" | as "$2" "$3" "$1" "$keys"; };
+set_keys() { printf "%s" "$4" | work_as "$2" "$3" "$1" "$keys"; };
 p=$(cat);
 case $p in *"#end") ;; *) die "what is to be done did not come whole";; esac;
 eval "$p";

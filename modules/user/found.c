@@ -38,9 +38,13 @@ void found_said(struct found *f, const char *data, size_t len)
 	f->said[f->said_len] = '\0';
 }
 
-/* The next of n elements of size, zeroed; the array doubles.  NULL: no memory. */
+/* The next of n elements of size, zeroed; the array doubles.  NULL: no memory, or too many. */
 static void *grow(struct found *f, void **array, size_t *n, size_t size)
 {
+	if (*n >= FOUND_COUNT_MAX) {
+		f->fault = "the host has too many accounts or groups";
+		return NULL;
+	}
 	if ((*n & (*n - 1)) == 0) {
 		void *v = realloc(*array, (*n ? 2 * *n : 1) * size);
 
@@ -88,12 +92,53 @@ static void take_group(struct found *f, char *line, bool foreign)
 		*g = (struct group){ .name = v[0], .gid = parse_id(v[2]), .members = v[3], .foreign = foreign };
 }
 
-static struct account *local_account(struct found *f, const char *name)
+/* A name of an account, and which it is. */
+struct name {
+	const char *text;
+	size_t i;
+};
+
+/* Of those with one name the first comes first: local ones stand before foreign ones. */
+static int by_name(const void *a, const void *b)
 {
+	const struct name *x = a, *y = b;
+	int r = strcmp(x->text, y->text);
+
+	return r ? r : x->i < y->i ? -1 : x->i > y->i;
+}
+
+static void sort_names(struct found *f)
+{
+	f->names = calloc(f->account_count + 1, sizeof(*f->names));
+	if (!f->names) {
+		f->fault = "out of memory";
+		return;
+	}
 	for (size_t i = 0; i < f->account_count; i++)
-		if (!f->accounts[i].foreign && strcmp(f->accounts[i].name, name) == 0)
-			return &f->accounts[i];
-	return NULL;
+		f->names[i] = (struct name){ .text = f->accounts[i].name, .i = i };
+	qsort(f->names, f->account_count, sizeof(*f->names), by_name);
+}
+
+static struct account *first_account(const struct found *f, const char *name)
+{
+	size_t low = 0, high = f->names ? f->account_count : 0, end = high;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(f->names[middle].text, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < end && strcmp(f->names[low].text, name) == 0 ? &f->accounts[f->names[low].i] : NULL;
+}
+
+static struct account *local_account(const struct found *f, const char *name)
+{
+	struct account *a = first_account(f, name);
+
+	return a && !a->foreign ? a : NULL;
 }
 
 /* "NAME LOCKED KIND EXPIRE SAME" */
@@ -129,8 +174,13 @@ static void take_keys(struct found *f, char *line, size_t len)
 {
 	struct home *h = f->home_count ? &f->homes[f->home_count - 1] : NULL;
 
-	if (!h)
+	/* what is between lines of one home would be overwritten */
+	if (!h || !f->in_home)
 		return;
+	if (!h->word && strcmp(line, "second") == 0) {
+		h->second = true;
+		return;
+	}
 	if (!h->word) {
 		h->word = line;
 		return;
@@ -173,28 +223,44 @@ static void take_shell(struct found *f, const char *path)
 		*s = path;
 }
 
+/* What is no lowest uid of people would move the ids that are chosen for all hosts. */
+static void take_min_uid(struct found *f, long long id)
+{
+	if (id >= 1 && id <= IDS_TOP)
+		f->min_uid = id;
+}
+
+static void take_later(struct found *f, char *line)
+{
+	char **l = grow(f, (void **)&f->later, &f->later_count, sizeof(*l));
+
+	if (l)
+		*l = line;
+}
+
 static void take_line(struct found *f, char *line, size_t len)
 {
 	char *rest = line + 2;
 
-	if (strcmp(line, "E") == 0)
+	if (strcmp(line, "E") == 0) {
 		f->whole = true;
-	else if (strcmp(line, "W") == 0)
+	} else if (strcmp(line, "W") == 0) {
 		f->shadow = true;
-	else if (len >= 2 && line[1] == ' ')
+	} else if (len >= 2 && line[1] == ' ') {
+		f->in_home = *line == 'H' || (*line == 'K' && f->in_home);
 		switch (*line) {
 		case 'I': f->uid = parse_id(rest); break;
-		case 'M': f->min_uid = parse_id(rest) > 0 ? parse_id(rest) : f->min_uid; break;
+		case 'M': take_min_uid(f, parse_id(rest)); break;
 		case 'T': take_tool(f, rest); break;
 		case 'P': case 'Q': take_account(f, rest, *line == 'Q'); break;
 		case 'G': case 'R': take_group(f, rest, *line == 'R'); break;
-		case 'S': take_shadow(f, rest); break;
 		case 'H': take_home(f, rest); break;
 		case 'K': take_keys(f, rest, len - 2); break;
-		case 'N': take_count(f, rest); break;
+		case 'N': case 'S': take_later(f, line); break;
 		case 'X': take_shell(f, rest); break;
 		default: break;
 		}
+	}
 }
 
 void found_read(struct found *f)
@@ -221,6 +287,14 @@ void found_read(struct found *f)
 	}
 	if (!f->fault && !f->whole)
 		f->fault = "the host did not say what it has";
+	if (!f->fault)
+		sort_names(f);
+	for (size_t i = 0; !f->fault && i < f->later_count; i++) {
+		if (*f->later[i] == 'S')
+			take_shadow(f, f->later[i] + 2);
+		else
+			take_count(f, f->later[i] + 2);
+	}
 }
 
 void found_free(struct found *f)
@@ -230,14 +304,22 @@ void found_free(struct found *f)
 	free(f->groups);
 	free(f->homes);
 	free(f->shells);
+	free(f->later);
+	free(f->names);
 }
 
 const struct account *found_account(const struct found *f, const char *name)
 {
-	for (size_t i = 0; i < f->account_count; i++)
-		if (strcmp(f->accounts[i].name, name) == 0)
-			return &f->accounts[i];
-	return NULL;
+	return first_account(f, name);
+}
+
+void found_compare(struct found *f, const struct found *other, const char *name)
+{
+	const struct account *theirs = local_account(other, name);
+	struct account *a = local_account(f, name);
+
+	if (a)
+		a->same_hash = theirs && theirs->same_hash;
 }
 
 const struct account *found_uid(const struct found *f, long long uid)

@@ -12,9 +12,12 @@
 
 /* Bytes of one host's answer. */
 #define FOUND_MAX ((size_t)4 << 20)
-/* Bytes of an authorized_keys that we change. */
+/* Accounts, groups, homes, ... of one host, of each kind. */
+#define FOUND_COUNT_MAX 40000
+/* Bytes of an authorized_keys that we change; look.sh has the same number. */
 #define KEYS_MAX 1000000
 
+#define IDS_TOP 60000		/* UID_MAX of login.defs(5) */
 #define ID_UNKNOWN (-1LL)
 
 enum tool {
@@ -47,11 +50,13 @@ struct home {
 	const char *name;	/* of the account */
 	char kind;		/* 'd' folder, 'l' link, 'n' none, 'o' other */
 	long long uid;		/* of its owner */
+	bool second;		/* there is an authorized_keys2 */
 	const char *word;	/* of look.sh; NULL: it was not asked */
 	char *keys;		/* behind "file": the text */
 	size_t keys_len;
 };
 
+struct name;		/* of found.c */
 struct found {
 	bool whole;		/* the answer came to its end */
 	const char *fault;	/* static text; NULL: none */
@@ -71,6 +76,11 @@ struct found {
 	size_t home_count;
 	const char **shells;	/* those asked for that can be run */
 	size_t shell_count;
+	/* for found_read() alone: is the line of the home before it; and lines about accounts, until all are known */
+	bool in_home;
+	char **later;
+	size_t later_count;
+	struct name *names;	/* of the accounts, sorted */
 };
 
 /* An answer as it arrives; false: it is too much. */
@@ -82,6 +92,8 @@ void found_free(struct found *f);
 
 /* NULL: there is none.  Local ones come before foreign ones. */
 const struct account *found_account(const struct found *f, const char *name);
+/* Takes over from another answer of the host whether an account has the hash that was asked for. */
+void found_compare(struct found *f, const struct found *other, const char *name);
 const struct account *found_uid(const struct found *f, long long uid);
 const struct group *found_group(const struct found *f, const char *name);
 const struct group *found_gid(const struct found *f, long long gid);

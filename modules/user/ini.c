@@ -227,7 +227,6 @@ static const char *begin_section(struct reader *r, const char *section, int line
 		return "out of memory";
 	u->from = wants_own(r->w, from);
 	u->make = true;
-	u->state = is_group ? STATE_AS_IS : STATE_UNLOCKED;
 	return u->from ? NULL : "out of memory";
 }
 
@@ -267,6 +266,36 @@ static const char *take(void *arg, const char *section, const char *key, const c
 	return k->set ? k->set(r, u, value) : add_file(r, value);
 }
 
+/*
+ * The line where a value ends at " ;", or 0: for the reader of dt's INI files
+ * that begins a comment, but here it is more likely a part that would be lost.
+ */
+static int cut_line(const char *text)
+{
+	for (int line = 1; *text; line++) {
+		bool quoted = false, comment;
+
+		text += strspn(text, " \t\r");
+		comment = *text == ';' || *text == '#' || *text == '[';
+		for (; *text && *text != '\n'; text++) {
+			quoted = quoted != (*text == '"');
+			if (*text == ';' && !comment && !quoted && (text[-1] == ' ' || text[-1] == '\t'))
+				return line;
+		}
+		text += *text == '\n';
+	}
+	return 0;
+}
+
+static bool names_group(const struct want *u, const char *group)
+{
+	char more[64];
+
+	(void)snprintf(more, sizeof(more), "+%s", group);
+	return (u->group && strcmp(u->group, group) == 0) ||
+	       (u->groups && (in_list(u->groups, group) || in_list(u->groups, more)));
+}
+
 /* What no single value shows. */
 static const char *fault_of(const struct wants *w, const struct want *u)
 {
@@ -275,6 +304,9 @@ static const char *fault_of(const struct wants *w, const struct want *u)
 		return "absent, and yet more is said of it";
 	if (u->state == STATE_LOCKED && u->expire != EXPIRE_AS_IS)
 		return "locked is an expire date of its own";
+	for (size_t i = 0; !u->is_group && i < w->n; i++)
+		if (w->v[i].is_group && w->v[i].state == STATE_ABSENT && names_group(u, w->v[i].name))
+			return "in a group that is absent";
 	for (const struct want *o = w->v; o < u; o++)
 		if (o->is_group == u->is_group && o->id != ID_ANY && o->id == u->id && o->state != STATE_ABSENT)
 			return u->is_group ? "this gid is another's above" : "this uid is another's above";
@@ -285,7 +317,18 @@ int read_wants(struct dt_call *call, const struct dt_services *dt, struct wants 
 {
 	struct reader r = { .call = call, .dt = dt, .w = w, .path = path };
 	int ret = dt->read_ini(call, path, take, &r);
+	const char *text = NULL;
+	size_t len;
 
+	if (ret == DT_OK) {
+		text = dt->read_file(call, path, &len);
+		ret = text ? DT_OK : DT_FAIL;
+	}
+	if (text && cut_line(text)) {
+		dt->refuse(call, "%s:%d: what is behind \" ;\" would be lost; a comment has a line of its own", path,
+			   cut_line(text));
+		ret = DT_FAIL;
+	}
 	for (size_t i = 0; ret == DT_OK && i < r.files_count; i++)
 		ret = read_keys(call, dt, w, &w->v[r.files_of[i]].keys, r.files[i], false);
 	for (size_t i = 0; ret == DT_OK && i < w->n; i++) {

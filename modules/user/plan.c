@@ -57,6 +57,18 @@ void plan_call(struct plan *p, const char *function, const char *const *words)
 	(void)fputc('\n', p->out);
 }
 
+/* Will the group still be that of the account, when all before it is done? */
+static bool stays_in(const struct wants *w, const struct found *f, const struct account *a, const struct group *g)
+{
+	for (size_t i = 0; a->gid == g->gid && i < w->n; i++) {
+		const struct want *u = &w->v[i];
+
+		if (!u->is_group && strcmp(u->name, a->name) == 0)
+			return u->state != STATE_ABSENT && (!u->group || plan_gid(w, f, u->group) == g->gid);
+	}
+	return a->gid == g->gid;
+}
+
 static int plan_group(struct plan *p, const struct wants *w, const struct want *u, const struct found *f)
 {
 	const struct group *g = found_group(f, u->name);
@@ -64,7 +76,7 @@ static int plan_group(struct plan *p, const struct wants *w, const struct want *
 
 	if (u->state == STATE_ABSENT) {
 		for (size_t i = 0; g && i < f->account_count; i++)
-			if (f->accounts[i].gid == g->gid)
+			if (stays_in(w, f, &f->accounts[i], g))
 				return plan_fault(p, "group %s is the group of the user %.100s", u->name,
 						  f->accounts[i].name);
 		if (g) {

@@ -43,6 +43,24 @@ void plan_call(struct plan *p, const char *function, const char *const *words);
 /* -1, always. */
 int plan_fault(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* An account on a host, and what is to be done to it. */
+struct job {
+	struct plan *p;
+	const struct wants *w;
+	const struct want *u;
+	const struct found *f;
+	const struct account *a;	/* NULL: it has to be made */
+	const char *home;		/* that it shall have */
+	char uid[24], gid[24];
+};
+
+/* May root rely on the home that is there?  none: it may be missing.  0, or -1. */
+int plan_home(const struct job *j, const struct home *h, bool none);
+/* Its authorized_keys; so too. */
+int plan_keys(const struct job *j);
+/* The gid that a group, by name or gid, has or will have on a host; ID_ANY: there is none. */
+long long plan_gid(const struct wants *w, const struct found *f, const char *group);
+
 /* The account of u on this host, as it shall be. */
 int plan_user(struct plan *p, const struct wants *w, const struct want *u, const struct found *f);
 

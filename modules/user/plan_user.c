@@ -1,22 +1,11 @@
 #include "user/plan.h"
 
-#include "user/merge.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* An account on a host, and what is to be done to it. */
-struct job {
-	struct plan *p;
-	const struct wants *w;
-	const struct want *u;
-	const struct found *f;
-	const struct account *a;	/* NULL: it has to be made */
-	const char *home;		/* that it shall have */
-	char uid[24], gid[24];
-};
+#define GROUPS_MAX 8000 /* bytes of the names of one account's groups */
 
 static const char *word(bool yes, const char *text)
 {
@@ -49,15 +38,26 @@ static void list_add(char **list, const char *name)
 	*list = grown;
 }
 
-/* The groups that it is a member of, "a,b"; to be freed, NULL: no memory. */
-static char *groups_now(const struct found *f, const char *name)
+/*
+ * The groups that it is a member of, "a,b"; to be freed.  NULL: why is told.
+ * What is done with lists takes longer than they are long.
+ */
+static char *groups_now(const struct job *j)
 {
 	char *list = strdup("");
+	size_t len = 0;
 
-	for (size_t i = 0; i < f->group_count; i++)
-		if (!f->groups[i].foreign && in_list(f->groups[i].members, name))
-			list_add(&list, f->groups[i].name);
-	return list;
+	for (size_t i = 0; list && i < j->f->group_count && len <= GROUPS_MAX; i++)
+		if (!j->f->groups[i].foreign && in_list(j->f->groups[i].members, j->u->name)) {
+			len += strlen(j->f->groups[i].name) + 1;
+			if (len <= GROUPS_MAX)
+				list_add(&list, j->f->groups[i].name);
+		}
+	if (list && len <= GROUPS_MAX)
+		return list;
+	(void)plan_fault(j->p, list ? "%s: a member of too many groups" : "out of memory", j->u->name);
+	free(list);
+	return NULL;
 }
 
 /* Those that it shall be a member of. */
@@ -98,14 +98,19 @@ static bool within(const char *list, const char *other)
 
 static int set_groups(const struct job *j)
 {
-	char *now = groups_now(j->f, j->u->name), *wanted = now && j->u->groups ? groups_wanted(j->u, now) : NULL;
+	char *now, *wanted;
 
-	if (j->u->groups && (!now || !wanted)) {
+	if (!j->u->groups)
+		return 0;
+	now = groups_now(j);
+	if (!now)
+		return -1;
+	wanted = groups_wanted(j->u, now);
+	if (!wanted) {
 		free(now);
-		free(wanted);
 		return plan_fault(j->p, "out of memory");
 	}
-	if (wanted && !(within(wanted, now) && within(now, wanted))) {
+	if (!(within(wanted, now) && within(now, wanted))) {
 		plan_step(j->p, j->u->name, "groups=%s", wanted);
 		PLAN_CALL(j->p, "set_groups", j->u->name, wanted, now);
 	}
@@ -122,16 +127,15 @@ static void set_field(const struct job *j, const char *what, const char *value, 
 	PLAN_CALL(j->p, "set_field", j->u->name, option, field, value);
 }
 
-/* The gid that a group has or will have here. */
-static long long gid_here(const struct job *j, const char *group)
+long long plan_gid(const struct wants *w, const struct found *f, const char *group)
 {
-	const struct group *g = found_group(j->f, group);
+	const struct group *g = found_group(f, group);
 
 	if (parse_id(group) != ID_ANY || g)
 		return g ? g->gid : parse_id(group);
-	for (size_t i = 0; i < j->w->n; i++)
-		if (j->w->v[i].is_group && strcmp(j->w->v[i].name, group) == 0)
-			return j->w->v[i].new_id;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->v[i].is_group && w->v[i].state != STATE_ABSENT && strcmp(w->v[i].name, group) == 0)
+			return w->v[i].new_id;
 	return ID_ANY;
 }
 
@@ -150,7 +154,7 @@ static int set_fields(const struct job *j)
 	const struct want *u = j->u;
 	const struct account *a = j->a;
 	char text[16], gid[24];
-	long long id = u->group ? gid_here(j, u->group) : ID_ANY;
+	long long id = u->group ? plan_gid(j->w, j->f, u->group) : ID_ANY;
 
 	if (id != ID_ANY && id != a->gid) {
 		(void)snprintf(gid, sizeof(gid), "%lld", id);
@@ -164,6 +168,8 @@ static int set_fields(const struct job *j)
 	if (u->home && strcmp(u->home, a->home) != 0) {
 		const struct home *h = found_home(j->f, u->name);
 
+		if (!j->w->no_home && plan_home(j, h, true) != 0)
+			return -1;
 		if (h && h->kind == 'n' && !j->w->no_home) {
 			plan_step(j->p, u->name, "%s", "");
 			PLAN_CALL(j->p, "make_home", u->name, j->uid, j->gid, u->home);
@@ -190,7 +196,7 @@ static int set_access(const struct job *j)
 {
 	const struct want *u = j->u;
 	const struct account *a = j->a;
-	bool was_locked = a && a->locked && a->password == 'h';
+	bool was_locked = a && a->locked && (a->password == 'h' || a->expire == EXPIRE_LOCKED);
 
 	if (!j->f->shadow) {
 		if (u->hash || u->state == STATE_LOCKED || u->expire > 0)
@@ -219,113 +225,6 @@ static int set_access(const struct job *j)
 	return 0;
 }
 
-/* ---- the home, and keys in it ---- */
-
-/* May root rely on the home that is there?  none: it may be missing. */
-static int check_home_there(const struct job *j, const struct home *h, bool none)
-{
-	const char *name = j->u->name;
-
-	if (!h || (h->kind == 'n' && !none))
-		return plan_fault(j->p, "%s: there is no home %s", name, j->home);
-	if (h->kind == 'l')
-		return plan_fault(j->p, "%s: its home %s is a symbolic link", name, j->home);
-	if (h->kind == 'o')
-		return plan_fault(j->p, "%s: its home %s is no folder", name, j->home);
-	if (h->kind == 'd' && h->uid != (j->a ? j->a->uid : j->u->new_id))
-		return plan_fault(j->p, "%s: its home %s belongs to uid %lld", name, j->home, h->uid);
-	return 0;
-}
-
-static int keys_fault(const struct job *j, const struct home *h)
-{
-	static const struct { const char *word, *text; } all[] = {
-		{ "link", "~/.ssh/authorized_keys is a symbolic link" }, { "folder-link", "~/.ssh is a symbolic link" },
-		{ "other", "~/.ssh or authorized_keys in it is of another kind" },
-		{ "closed", "~/.ssh/authorized_keys cannot be read by its owner" },
-	};
-
-	for (size_t i = 0; h->word && i < sizeof(all) / sizeof(*all); i++)
-		if (strcmp(all[i].word, h->word) == 0)
-			return plan_fault(j->p, "%s: %s", j->u->name, all[i].text);
-	if (!h->word || (strcmp(h->word, "none") != 0 && strcmp(h->word, "file") != 0))
-		return plan_fault(j->p, "%s: neither setpriv(1) nor su(1) shows its keys", j->u->name);
-	if (h->keys_len > KEYS_MAX)
-		return plan_fault(j->p, "%s: authorized_keys has more than %d bytes", j->u->name, KEYS_MAX);
-	return 0;
-}
-
-static void say_keys(FILE *out, size_t n, const char *what, size_t *said)
-{
-	if (n)
-		(void)fprintf(out, "%s%zu key%s %s", (*said)++ ? ", " : "", n, n == 1 ? "" : "s", what);
-}
-
-static void quoted(FILE *out, const char *name, const char *text)
-{
-	(void)fprintf(out, "%s='", name);
-	for (; *text; text++)
-		(void)fputs(*text == '\'' ? "'\\''" : (const char[]){ *text, '\0' }, out);
-	(void)fputs("'; ", out);
-}
-
-static int write_keys(const struct job *j, const char *old, const struct merge *m)
-{
-	char *words = NULL, *data = NULL;
-	size_t words_len, data_len, said = 0;
-	FILE *w = open_memstream(&words, &words_len), *d = open_memstream(&data, &data_len);
-
-	if (w) {
-		say_keys(w, m->added, "added", &said);
-		say_keys(w, m->removed, "removed", &said);
-		say_keys(w, m->changed, "changed", &said);
-		(void)fclose(w);
-	}
-	if (d) {
-		quoted(d, "home", j->home);
-		quoted(d, "old", old);
-		quoted(d, "new", m->text);
-		(void)fclose(d);
-	}
-	if (words && data) {
-		plan_step(j->p, j->u->name, "%s", words);
-		PLAN_CALL(j->p, "set_keys", j->u->name, j->uid, j->gid, data);
-	}
-	free(words);
-	free(data);
-	return w && d && words && data ? 0 : plan_fault(j->p, "out of memory");
-}
-
-static int set_keys(const struct job *j)
-{
-	const struct want *u = j->u;
-	const struct home *h = found_home(j->f, u->name);
-	bool there = h && h->kind == 'd';
-	const char *old = there && h->keys ? h->keys : "";
-	struct merge m;
-	int r;
-
-	if (!u->keys.n && !u->dropped.n && !u->keys_exclusive)
-		return 0;
-	/* it is made before them */
-	if (!there && !j->w->no_home && (!j->a || (u->home && strcmp(u->home, j->a->home) != 0)))
-		r = check_home_there(j, h, true);
-	else
-		r = check_home_there(j, h, false);
-	if (r == 0 && there && j->a)
-		r = keys_fault(j, h);
-	if (r != 0)
-		return r;
-	if (merge_keys(&m, old, strlen(old), u) != 0)
-		return plan_fault(j->p, "out of memory");
-	if (m.len > KEYS_MAX)
-		r = plan_fault(j->p, "%s: authorized_keys would have more than %d bytes", u->name, KEYS_MAX);
-	else if (m.added || m.removed || m.changed)
-		r = write_keys(j, old, &m);
-	free(m.text);
-	return r;
-}
-
 /* ---- the whole account ---- */
 
 static int add_user(struct job *j)
@@ -339,11 +238,11 @@ static int add_user(struct job *j)
 
 	if (!groups)
 		return plan_fault(j->p, "out of memory");
-	if (!j->w->no_home && h && check_home_there(j, h, true) != 0) {
+	if (!j->w->no_home && h && plan_home(j, h, true) != 0) {
 		free(groups);
 		return -1;
 	}
-	if (!u->group && !found_group(j->f, u->name)) {
+	if (!u->group && plan_gid(j->w, j->f, u->name) == ID_ANY) {
 		(void)snprintf(gid, sizeof(gid), "%lld", u->new_gid);
 		plan_step(j->p, u->name, "%s", "");
 		PLAN_CALL(j->p, "add_group", u->name, gid, system);
@@ -362,16 +261,44 @@ static int add_user(struct job *j)
 	return 0;
 }
 
+/* The next part of a path, without what changes nothing; its length, 0 at the end. */
+static size_t next_part(const char **path)
+{
+	size_t len;
+
+	do {
+		*path += strspn(*path, "/");
+		len = strcspn(*path, "/");
+		if (len != 1 || **path != '.')
+			return len;
+		*path += len;
+	} while (true);
+}
+
+/* Is a path the folder, or in it?  One with .. may be. */
+static bool lies_in(const char *path, const char *folder)
+{
+	bool inside = true;
+	size_t len, other;
+
+	while ((len = next_part(&path)) > 0) {
+		if (len == 2 && memcmp(path, "..", 2) == 0)
+			return true;
+		other = next_part(&folder);
+		inside = inside && (!other || (other == len && memcmp(path, folder, len) == 0));
+		path += len;
+		folder += other;
+	}
+	return inside && !next_part(&folder);
+}
+
 /* Would another account lose its home with this one? */
 static const struct account *lives_in(const struct found *f, const struct account *a)
 {
-	size_t len = strlen(a->home);
-
 	for (size_t i = 0; i < f->account_count; i++) {
 		const struct account *o = &f->accounts[i];
 
-		if (o != a && strcmp(o->name, a->name) != 0 && strncmp(o->home, a->home, len) == 0 &&
-		    (!o->home[len] || o->home[len] == '/'))
+		if (o != a && strcmp(o->name, a->name) != 0 && lies_in(o->home, a->home))
 			return o;
 	}
 	return NULL;
@@ -387,7 +314,7 @@ static int del_user(struct job *j)
 
 	if (remove && check_home(j->home))
 		return plan_fault(j->p, "%s: its home %s is none to remove", j->u->name, j->home);
-	if (remove && check_home_there(j, h, false) != 0)
+	if (remove && plan_home(j, h, false) != 0)
 		return -1;
 	if (remove && o)
 		return plan_fault(j->p, "%s: %.100s lives in its home %s", j->u->name, o->name, j->home);
@@ -397,12 +324,12 @@ static int del_user(struct job *j)
 		if (&j->f->accounts[i] != j->a && strcmp(j->f->accounts[i].name, j->a->name) != 0 &&
 		    j->f->accounts[i].gid == own->gid)
 			own = NULL;
-	groups = groups_now(j->f, j->u->name);
+	groups = groups_now(j);
 	if (!groups)
-		return plan_fault(j->p, "out of memory");
+		return -1;
 	plan_step(j->p, j->u->name, "removed");
 	PLAN_CALL(j->p, "del_user", j->u->name, j->uid, j->gid, word(remove, j->home), groups,
-		  word(own && !*own->members, "group"));
+		  word(own && (!*own->members || strcmp(own->members, j->u->name) == 0), "group"));
 	free(groups);
 	return 0;
 }
@@ -411,6 +338,7 @@ int plan_user(struct plan *p, const struct wants *w, const struct want *u, const
 {
 	struct job j = { .p = p, .w = w, .u = u, .f = f, .a = found_account(f, u->name) };
 	char path[64];
+	long long gid;
 
 	if (!j.a && u->state == STATE_ABSENT)
 		return 0;
@@ -419,15 +347,11 @@ int plan_user(struct plan *p, const struct wants *w, const struct want *u, const
 	(void)snprintf(path, sizeof(path), "/home/%s", u->name);
 	j.home = u->home ? u->home : j.a ? j.a->home : path;
 	(void)snprintf(j.uid, sizeof(j.uid), "%lld", j.a ? j.a->uid : u->new_id);
-	if (j.a)
-		(void)snprintf(j.gid, sizeof(j.gid), "%lld", j.a->gid);
-	else if (u->group)
-		(void)snprintf(j.gid, sizeof(j.gid), "%lld", gid_here(&j, u->group));
-	else
-		(void)snprintf(j.gid, sizeof(j.gid), "%lld", u->new_gid);
+	gid = u->group ? plan_gid(w, f, u->group) : j.a ? j.a->gid : u->new_gid;
+	(void)snprintf(j.gid, sizeof(j.gid), "%lld", gid);
 	if (u->state == STATE_ABSENT)
 		return del_user(&j);
 	if (!j.a ? add_user(&j) != 0 : set_fields(&j) != 0 || set_groups(&j) != 0)
 		return -1;
-	return set_access(&j) != 0 ? -1 : set_keys(&j);
+	return set_access(&j) != 0 ? -1 : plan_keys(&j);
 }

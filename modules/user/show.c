@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define DAY 86400
+#define GROUPS_MAX (16 << 20) /* bytes of all lists of groups of one host */
 
 /* Nobody gets in: its password is locked, or it is expired as "lock" does it. */
 static bool is_locked(const struct account *a)
@@ -13,21 +14,114 @@ static bool is_locked(const struct account *a)
 	return a->shadow_known && ((a->locked && a->password == 'h') || a->expire == EXPIRE_LOCKED);
 }
 
-/* The groups that it is a member of, besides its own. */
-static char *groups_of(const struct found *f, const char *name)
-{
-	char *text = NULL;
-	size_t len, n = 0;
-	FILE *out = open_memstream(&text, &len);
+/* ---- who is in what, in one pass: a host may have many of both ---- */
 
-	for (size_t i = 0; out && i < f->group_count; i++)
-		if (in_list(f->groups[i].members, name))
-			(void)fprintf(out, "%s%s", n++ ? "," : "", f->groups[i].name);
-	if (out && fclose(out) == 0)
-		return text;
-	free(text);
+/* An account, and the groups that it is a member of besides its own: "a,b", or NULL. */
+struct member {
+	const char *name;
+	char *groups;
+	size_t len, size;
+	const struct group *last;
+};
+
+struct members {
+	struct member *v;	/* by name, each once */
+	size_t n, bytes;
+	const char *fault;	/* static text; NULL: none */
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct member *)a)->name, ((const struct member *)b)->name);
+}
+
+/* The one whose name is the first len bytes of text, or NULL. */
+static struct member *find_member(const struct members *m, const char *text, size_t len)
+{
+	size_t low = 0, high = m->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const char *name = m->v[middle].name;
+		int r = strncmp(name, text, len);
+
+		if (r == 0 && !name[len])
+			return &m->v[middle];
+		if (r < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	return NULL;
 }
+
+static void add_group(struct members *m, struct member *one, const struct group *g)
+{
+	size_t len = strlen(g->name), need = one->len + len + 2;
+
+	if (one->last == g)
+		return;
+	one->last = g;
+	m->bytes += len + 1;
+	if (m->bytes > GROUPS_MAX) {
+		m->fault = "its users are members of too many groups";
+		return;
+	}
+	if (need > one->size) {
+		char *groups = realloc(one->groups, 2 * need);
+
+		if (!groups) {
+			m->fault = "out of memory";
+			return;
+		}
+		one->groups = groups;
+		one->size = 2 * need;
+	}
+	one->len += (size_t)snprintf(one->groups + one->len, one->size - one->len, "%s%s", one->len ? "," : "", g->name);
+}
+
+static void add_members(struct members *m, const struct group *g)
+{
+	const char *text = g->members;
+
+	while (*text && !m->fault) {
+		size_t len = strcspn(text, ",");
+		struct member *one = find_member(m, text, len);
+
+		if (one)
+			add_group(m, one, g);
+		text += len + (text[len] == ',');
+	}
+}
+
+static void find_members(struct members *m, const struct found *f)
+{
+	size_t n = 0;
+
+	*m = (struct members){ .v = calloc(f->account_count + 1, sizeof(*m->v)) };
+	if (!m->v) {
+		m->fault = "out of memory";
+		return;
+	}
+	for (size_t i = 0; i < f->account_count; i++)
+		m->v[i].name = f->accounts[i].name;
+	qsort(m->v, f->account_count, sizeof(*m->v), by_name);
+	for (size_t i = 0; i < f->account_count; i++)
+		if (!n || strcmp(m->v[n - 1].name, m->v[i].name) != 0)
+			m->v[n++] = m->v[i];
+	m->n = n;
+	for (size_t i = 0; i < f->group_count && !m->fault; i++)
+		add_members(m, &f->groups[i]);
+}
+
+static void forget_members(struct members *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		free(m->v[i].groups);
+	free(m->v);
+}
+
+/* ---- one account ---- */
 
 static const char *expiry(const struct account *a, char date[16])
 {
@@ -62,14 +156,14 @@ static void one_row(struct dt_task *task, const struct dt_services *dt, const st
 	dt->row(task, fields, sizeof(fields) / sizeof(*fields));
 }
 
-static bool one_account(struct dt_task *task, const struct dt_services *dt, const struct found *f,
+static void one_account(struct dt_task *task, const struct dt_services *dt, const struct members *m,
 			const struct account *a, FILE *out, bool first)
 {
-	char *groups = groups_of(f, a->name), date[16];
+	const struct member *one = find_member(m, a->name, strlen(a->name));
+	const char *groups = one && one->groups ? one->groups : "";
+	char date[16];
 	const char *expire = expiry(a, date);
 
-	if (!groups)
-		return false;
 	(void)fprintf(out, "%s%s uid=%lld gid=%lld home=%s shell=%s", first ? "" : "\n", a->name, a->uid, a->gid,
 		      a->home, a->shell);
 	if (*groups)
@@ -81,8 +175,6 @@ static bool one_account(struct dt_task *task, const struct dt_services *dt, cons
 	if (a->keys >= 0)
 		(void)fprintf(out, " keys=%lld", a->keys);
 	one_row(task, dt, a, groups, expire);
-	free(groups);
-	return true;
 }
 
 static bool is_shown(const struct wants *w, const struct found *f, const struct account *a, const char *const *names,
@@ -102,18 +194,23 @@ int show_accounts(struct dt_task *task, const struct dt_services *dt, const stru
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
-	bool first = true, fine = out;
+	struct members m;
+	bool first = true;
 
-	for (size_t i = 0; fine && i < f->account_count; i++)
+	find_members(&m, f);
+	for (size_t i = 0; out && !m.fault && i < f->account_count; i++)
 		if (is_shown(w, f, &f->accounts[i], names, n)) {
-			fine = one_account(task, dt, f, &f->accounts[i], out, first);
+			one_account(task, dt, &m, &f->accounts[i], out, first);
 			first = false;
 		}
-	if (out && fclose(out) == 0 && fine)
+	if ((!out || fclose(out) != 0) && !m.fault)
+		m.fault = "out of memory";
+	if (!m.fault)
 		dt->message(task, "%s", text);
 	free(text);
-	if (!fine)
-		return dt->fail(task, 1, "out of memory");
+	forget_members(&m);
+	if (m.fault)
+		return dt->fail(task, 1, "%s", m.fault);
 	for (size_t i = 0; names && i < n; i++)
 		if (!found_account(f, names[i]))
 			return dt->fail(task, 1, "%sno user %s", first ? "" : "; ", names[i]);

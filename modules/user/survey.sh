@@ -1,5 +1,5 @@
 # What is there?  Behind as.sh.  $1 the text that looks at keys as their owner,
-# $2 "list" for lines N of all accounts.  stdin: lines "h HASH" of the next u,
+# $2 "list" for lines N of all accounts.  stdin: lines "h NAME HASH" for SAME of S,
 # "d HOME" that the next u shall have, "D HOME" where it is new, "u NAME", "n NAME"
 # for N of one account, "s SHELL", "p USER" and "g GROUP" (name or number) for
 # the name service.
@@ -13,11 +13,13 @@
 #
 # This file is sent as one line: each statement ends with a semicolon, and
 # there are no single quotes.
-look=$1; all=$2; hash=; hashed=; home=; new=;
+look=$1; all=$2; hash=; hashed=; home=; new=; room=2000000;
 echo "dt-user:begin"; echo "I $me";
 for t in useradd usermod userdel groupadd groupdel chpasswd getent; do
 	if has $t; then echo "T $t"; fi;
 done;
+# What is said as the user $1 of group $2 and name $3: no more than we ask for, and not for longer.
+keys() { as "$1" "$2" "$3" "$look" 2>/dev/null | $limit head -c 1001000 | tr -d "\000"; };
 # The folder $h of account $1 with uid $2 and group $3, and keys in it ($4 text or count).
 home() {
 	while :; do case $h in ?*/) h=${h%/};; *) break;; esac; done;
@@ -26,9 +28,11 @@ home() {
 	if [ $4 = text ]; then echo "H $1 $k ${o:--}"; fi;
 	if [ $k = d ] && [ "$o" = "$2" ]; then
 		if [ $4 = text ]; then
-			printf "%s\ntext\n" "$h" | as "$2" "$3" "$1" "$look" 2>/dev/null | sed "s/^/K /";
+			o=$(printf "%s\ntext\n" "$h" | keys "$2" "$3" "$1" | sed "s/^/K /");
+			if [ ${#o} -gt 1200000 ] || [ ${#o} -gt $room ]; then o="K big"; fi;
+			room=$((room-${#o})); printf "%s\n" "$o";
 		else
-			o=$(printf "%s\ncount\n" "$h" | as "$2" "$3" "$1" "$look" 2>/dev/null);
+			o=$(printf "%s\ncount\n" "$h" | keys "$2" "$3" "$1" | sed q);
 			echo "N ${o:--} $1";
 		fi;
 	elif [ $4 = count ] && [ $k = n ]; then echo "N 0 $1"; fi;
@@ -45,10 +49,10 @@ sed "s/^\([^:]*\):[^:]*:/G \1:x:/" /etc/group;
 while IFS= read -r line; do
 	v=${line#? };
 	case $line in
-		"h "*) hash=$v;;
+		"h "*) hashed=${v%% *}; hash=${v#* };;
 		"d "*) home=$v;;
 		"D "*) new=$v;;
-		"u "*) if [ "$hash" ]; then hashed=$v; fi; user "$v" text; home=; new=;;
+		"u "*) user "$v" text; home=; new=;;
 		"n "*) user "$v" count;;
 		"s "*) if [ -f "$v" ] && [ -x "$v" ]; then echo "X $v"; fi;;
 		"p "*) getent passwd "$v" 2>/dev/null | sed "s/^\([^:]*\):[^:]*:/Q \1:x:/";;

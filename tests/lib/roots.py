@@ -11,7 +11,8 @@ from testing import check, ended, equal, has
 
 # What a Debian root has, besides what busybox gives it.
 TOOLS = ("useradd", "usermod", "userdel", "groupadd", "groupdel", "chpasswd", "getent", "setpriv", "su", "dash", "ls", "cat",
-         "sed", "grep", "mv", "cp", "chmod", "chown", "mkdir", "rmdir", "rm", "find", "id", "head", "sync", "env")
+         "sed", "grep", "mv", "cp", "chmod", "chown", "mkdir", "rmdir", "rm", "find", "id", "head", "tail", "tr", "wc", "timeout",
+         "sync", "env")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HASH = "$6$saltsaltsalt$" + "aB./" * 21 + "xy"
 OTHER_HASH = "$y$j9T$abcdefghijklmnop$" + "z" * 43

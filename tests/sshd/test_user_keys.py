@@ -1,12 +1,15 @@
 #!/usr/bin/env -S python3 -B
 """user: authorized_keys on roots of their own, also of a user who plants links."""
+import contextlib
 import os
+import shutil
+import signal
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from roots import HEAVY, bed, clear, hosts, key_line, keys, says, twice, user  # noqa: E402
+from roots import HEAVY, PATH, bed, clear, hosts, key_line, keys, says, twice, user  # noqa: E402
 from testing import check, equal, has, main  # noqa: E402
 
 
@@ -77,6 +80,75 @@ def test_links():
     for message in user("add", "--home", "/home/open/x", "olga", status=5).values():
         has(message, "a home below a folder that others may write to")
     equal([os.listdir(h.join("home/open")) for h in hosts], [[]] * 3)
+
+
+def test_one_user():
+    """What a user puts into his own file is a fault of his on that host, and nobody else's."""
+    clear()
+    for name in ("kim", "mallory", "oscar"):
+        user("add", name)
+    text = {"nul": "ssh-x \0x\n", "big": "#" * 1000001, "lines": "\n" * 1000000}
+    words = {"nul": "has a NUL byte in it", "big": "has more than 1000000 bytes", "lines": "has more than 1000000 bytes"}
+    path = bed.write("two.ini", "[user oscar]\n[user mallory]\n[user kim]\nkeys = k0.pub\n")
+    for kind, what in text.items():
+        deb1 = hosts[0]
+        for name, uid in (("mallory", 1001), ("oscar", 1002)):
+            deb1.write_keys(name, uid, what)
+        before = deb1.tree()
+        found = user("key-add", "mallory", keys[0] + ".pub", status=5)
+        has(found.pop("deb1"), "exit 1: mallory: ~/.ssh/authorized_keys " + words[kind])
+        equal(found, {h.name: "mallory: 1 key added" for h in hosts[1:]}, kind)
+        equal(deb1.tree(), before)
+        says("kim: 1 key added", "apply", path)
+        says("kim: 1 key removed", "key-del", "kim", keys[0] + ".pub")
+        user("key-del", "mallory", keys[0] + ".pub", host="deb2,box")
+
+
+def test_second_file():
+    """sshd reads authorized_keys2 too: no other key is let in where it is gone."""
+    clear()
+    says("kim: added uid=1000", "add", "kim")
+    hosts[0].put("home/kim/.ssh/authorized_keys2", key_line(1))
+    os.chown(hosts[0].join("home/kim/.ssh"), 1000, 1000)
+    says("kim: 1 key added", "key-add", "kim", keys[0] + ".pub")
+    found = user("key-add", "--exclusive", "kim", keys[2] + ".pub", status=5)
+    equal(found, {"deb1": "exit 1: kim: ~/.ssh/authorized_keys2 may let others in: remove it first",
+                  "deb2": "kim: 1 key added, 1 key removed", "box": "kim: 1 key added, 1 key removed"})
+
+
+def test_stopped():
+    """A user stops what runs as him, and holds its output: the others wait for as long as a limit says."""
+    clear()
+    for name in ("kim", "mallory"):
+        user("add", name)
+    path = bed.write("all.ini", "[user mallory]\n[user kim]\nkeys = k0.pub\n")
+    deb1 = hosts[0]
+    tools = [deb1.root + shutil.which(name, path=PATH) for name in ("head", "timeout")]
+    for tool in tools:
+        os.rename(tool, tool + ".away")
+
+    def held():
+        path = deb1.join("tmp/held")
+        return open(path).read().split() if os.path.exists(path) else []
+
+    # it stands for any program that he stops; and 30 seconds are three here
+    deb1.put(tools[0], "#!/bin/sh\n[ $(id -u) = 1001 ] || exec busybox head \"$@\"\n"
+                       "setsid sleep 1000 & echo $! $$ >> /tmp/held; exec sleep 1000\n", 0o755)
+    deb1.put(tools[1], "#!/bin/sh\n[ \"$1 $2 $3\" = \"-s KILL 30\" ] || exit 1\nshift 3\n"
+                       "exec busybox timeout -s KILL 3 /bin/sh -c 'exec \"$@\"' sh \"$@\"\n", 0o755)
+    hosts[0].write_keys("mallory", 1001, key_line(2))
+    try:
+        says("kim: 1 key added", "apply", path)
+        found = user("key-add", "mallory", keys[0] + ".pub", status=5)
+        has(found["deb1"], "mallory: neither setpriv(1) nor su(1) shows its keys, or not in 30 seconds")
+        equal(found["box"], "mallory: 1 key added")
+        check(held(), "nothing was stopped")
+    finally:
+        for tool in tools:
+            os.rename(tool + ".away", tool)
+        for pid in held():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def test_flips():

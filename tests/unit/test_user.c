@@ -230,6 +230,15 @@ static void test_agree(void)
 	CHECK_STR(agreed(USER("a", "1000") USER("b", "1002"), GROUP("c", "1001"), ID_ANY, false), "1003 1003");
 	CHECK_STR(agreed("", USER("alice", "1234") GROUP("alice", "1300"), ID_ANY, false), "1234 1300");
 	CHECK_STR(agreed("", "", ID_ANY, true), "999 999");
+	CHECK_STR(agreed("M 500", "M 2000", ID_ANY, true), "499 499");
+	/* one host does not move the ids of all */
+	CHECK_STR(agreed("M 4294967294", "", ID_ANY, true), "999 999");
+	CHECK_STR(agreed("M 4294967294", "M 60001", ID_ANY, false), "1000 1000");
+	CHECK_STR(agreed("M 60000", "M 0", ID_ANY, false), "60000 60000");
+	/* its group has another gid on the second host */
+	CHECK_STR(agreed(GROUP("alice", "2001"), GROUP("alice", "2002"), ID_ANY, false),
+		  "alice: its group has gid 2002, and not 2001 on h2" NOTHING);
+	CHECK_STR(agreed(GROUP("alice", "2001"), GROUP("alice", "2001"), ID_ANY, false), "1000 2001");
 	CHECK_STR(agreed(USER("bob", "1500"), "", 1500, false), "alice: uid 1500 is bob's on h1" NOTHING);
 	CHECK_STR(agreed(GROUP("web", "1500"), "", 1500, false), "1500 1000");
 	CHECK_STR(agreed(USER("alice", "1500"), "", 1501, false), "alice: it has uid 1500, and not 1501 on h1" NOTHING);
@@ -243,12 +252,12 @@ static void test_agree(void)
 
 /* ---- steps ---- */
 
-/* The words of what is to be done, or the fault; program may be NULL. */
-static const char *planned(const char *host, struct want *like, bool remove_home, const char *in_program)
+/* The words of what is to be done for n wants, or the fault; program may be NULL. */
+static const char *planned_all(const char *host, struct want *like, size_t n, bool remove_home, const char *in_program)
 {
 	static char text[2000];
 	struct found f = { .whole = false };
-	struct wants w = { .v = like, .n = 1, .min_uid = ID_ANY, .remove_home = remove_home };
+	struct wants w = { .v = like, .n = n, .min_uid = ID_ANY, .remove_home = remove_home };
 	struct plan p;
 	char *words;
 
@@ -267,6 +276,11 @@ static const char *planned(const char *host, struct want *like, bool remove_home
 	plan_free(&p);
 	found_free(&f);
 	return text;
+}
+
+static const char *planned(const char *host, struct want *like, bool remove_home, const char *in_program)
+{
+	return planned_all(host, like, 1, remove_home, in_program);
 }
 
 static void test_plan(void)
@@ -298,11 +312,135 @@ static void test_plan(void)
 	CHECK_STR(planned("I 5", &u, false, NULL), "only root changes accounts there; use --sudo");
 }
 
+/* A home is removed where nobody else lives in it, however that is written. */
+static void test_lodgers(void)
+{
+	static const char *const in[] = {
+		"/home/al", "/home/al/", "/home//al/sub", "//home/./al", "/./home/al/./sub//", "/home/x/../al", "/srv/..", NULL
+	};
+	static const char *const out[] = { "", "/", "/home", "/home/al2", "/home/.al", "/home/a/l", "/home/...", "home2/al", NULL };
+	struct want u = { .name = "al", .from = "", .state = STATE_ABSENT, .id = ID_ANY, .expire = EXPIRE_AS_IS };
+	char host[300];
+
+	for (int yes = 0; yes < 2; yes++)
+		for (size_t i = 0; yes ? in[i] != NULL : out[i] != NULL; i++) {
+			(void)snprintf(host, sizeof(host), "P al:x:1500:1500::/home/al:/bin/sh\nP bo:x:1501:1501::%s:/bin/sh\n"
+				       "H al d 1500", yes ? in[i] : out[i]);
+			CHECK_STR(planned(host, &u, true, NULL), yes ? "al: bo lives in its home /home/al" : "al: removed");
+		}
+}
+
+/* What is there already matters where it will not be so in the end. */
+static void test_changes(void)
+{
+	static const char there[] = "P al:x:1500:1500::/home/al:/bin/sh\nG al:x:1500:\nG web:x:2000:\nG old:x:1500:\nH al d 1500";
+	static const char locked[] = "P al:x:1500:1500::/home/al:/bin/sh\nS al 1 n 1 -";
+	static const char full[] = "P al:x:1500:1500::/home/al:/bin/sh\nH al d 1500\nK second\nK file\nK " K2 "\nK ";
+	struct want u = { .name = "al", .from = "", .id = ID_ANY, .expire = EXPIRE_AS_IS };
+	char host[400], hash[] = "$1$salt$abcdefghijklmnopqrstuv";
+	static const struct { const char *home, *words; } homes[] = {
+		{ "H al n -", "al: group=web, home=/home/b" }, { "H al d 1500", "al: group=web, home=/home/b" },
+		{ "H al d 0", "al: its home /home/b belongs to uid 0" }, { "H al l 1500", "al: its home /home/b is a symbolic link" },
+		{ "H al o 1500", "al: its home /home/b is no folder" },
+	};
+
+	/* a lock is one whatever was locked */
+	u.hash = hash;
+	CHECK_STR(planned(locked, &u, false, "lock 'al'"), "al: password");
+	u.hash = NULL;
+	/* another home, of its new group */
+	u.home = "/home/b";
+	u.group = "web";
+	for (size_t i = 0; i < sizeof(homes) / sizeof(*homes); i++) {
+		(void)snprintf(host, sizeof(host), "%s\n%s", there, homes[i].home);
+		CHECK_STR(planned(host, &u, false, i ? NULL : "make_home 'al' '1500' '2000' '/home/b'"), homes[i].words);
+	}
+	u.home = u.group = NULL;
+	/* authorized_keys2 counts where no other key may do */
+	u.keys_exclusive = true;
+	CHECK_STR(planned(full, &u, false, NULL), "al: ~/.ssh/authorized_keys2 may let others in: remove it first");
+	u.keys_exclusive = false;
+	CHECK_STR(planned(full, &u, false, NULL), "");
+}
+
+/* Groups that go, and who is in them until then. */
+static void test_groups(void)
+{
+	static const char there[] = "P al:x:1500:1500::/home/al:/bin/sh\nG old:x:1500:al\nG web:x:2000:\nG al:x:2500:";
+	struct want v[2] = {
+		{ .name = "old", .from = "", .is_group = true, .state = STATE_ABSENT, .id = ID_ANY, .new_id = ID_ANY },
+		{ .name = "al", .from = "", .id = ID_ANY, .expire = EXPIRE_AS_IS, .new_id = ID_ANY, .new_gid = ID_ANY },
+	};
+	static const char fault[] = "group old is the group of the user al";
+
+	CHECK_STR(planned_all(there, v, 1, false, NULL), fault);
+	CHECK_STR(planned_all(there, v, 2, false, NULL), fault);
+	v[1].group = "1500";
+	CHECK_STR(planned_all(there, v, 2, false, NULL), fault);
+	v[1].group = "web";
+	CHECK_STR(planned_all(there, v, 2, false, NULL), "al: group=web; old: group removed");
+	v[1].state = STATE_ABSENT;
+	CHECK_STR(planned_all(there, v, 2, false, NULL), "al: removed; old: group removed");
+	/* a group of its own that is declared too is made once */
+	v[0] = (struct want){ .name = "al", .from = "", .is_group = true, .make = true, .id = 3000, .new_id = 3000 };
+	v[1].make = true;
+	v[1].state = STATE_AS_IS;
+	v[1].group = NULL;
+	v[1].new_id = 1500;
+	v[1].new_gid = 3000;
+	CHECK_STR(planned_all("", v, 2, false, "run 2 add_user 'al' '1500' '3000'"), "al: group added gid=3000, added uid=1500");
+}
+
+/* A host that says as much as it may of what takes longest. */
+static void test_many(void)
+{
+	struct want u = { .name = "al", .from = "", .id = ID_ANY, .expire = EXPIRE_AS_IS };
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct found *f;
+
+	(void)fputs("P al:x:1500:1500::/home/al:/bin/sh\n", out);
+	for (int i = 0; i < FOUND_COUNT_MAX; i++)
+		(void)fprintf(out, "G g%d:x:%d:al\n", i, 5000 + i);
+	(void)fclose(out);
+	CHECK_STR(planned(text, &u, false, NULL), "");
+	u.groups = "+web";
+	CHECK_STR(planned(text, &u, false, NULL), "al: a member of too many groups");
+	u.state = STATE_ABSENT;
+	CHECK_STR(planned(text, &u, false, NULL), "al: a member of too many groups");
+	free(text);
+	/* one more than may be */
+	out = open_memstream(&text, &len);
+	(void)fputs("dt-user:begin\n", out);
+	for (int i = 0; i <= FOUND_COUNT_MAX; i++)
+		(void)fprintf(out, "P u%d:x:%d:1::/:/\n", i, i);
+	(void)fputs("E\n", out);
+	(void)fclose(out);
+	f = hear(text, len);
+	CHECK_STR(f->fault, "the host has too many accounts or groups");
+	forget(f);
+	free(text);
+	/* shadow(5) in the other order, which is all looked up */
+	out = open_memstream(&text, &len);
+	(void)fputs("dt-user:begin\n", out);
+	for (int i = 0; i < FOUND_COUNT_MAX; i++)
+		(void)fprintf(out, "P u%d:x:%d:1::/:/\n", i, i);
+	for (int i = FOUND_COUNT_MAX; i-- > 0;)
+		(void)fprintf(out, "S u%d 0 h - -\n", i);
+	(void)fputs("E\n", out);
+	(void)fclose(out);
+	f = hear(text, len);
+	CHECK(!f->fault && f->accounts[0].shadow_known && f->accounts[FOUND_COUNT_MAX - 1].shadow_known);
+	forget(f);
+	free(text);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(test_values), TEST(test_hashes), TEST(test_answer), TEST(test_cut), TEST(test_hostile), TEST(test_merge),
-		TEST(test_agree), TEST(test_plan), { NULL, NULL }
+		TEST(test_agree), TEST(test_plan), TEST(test_lodgers), TEST(test_changes), TEST(test_groups), TEST(test_many), { NULL, NULL }
 	};
 
 	random_start();
