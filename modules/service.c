@@ -275,10 +275,15 @@ static int log_run(struct dt_task *task, const struct dt_call *call, const struc
 	if (r == DT_OK && a.text)
 		dt->message(task, "%s", a.text);
 	for (size_t i = 0; r == DT_OK && i < a.n; i++) {
+		const char *name = a.v[i].name;
+
 		if (a.v[i].result == 'F')
 			continue;
-		dt->message(task, "%s%s", a.v[i].name, a.v[i].result == 'M' ? " missing: no such service in " : ": no log found");
-		dt->message(task, "%s\n", a.v[i].result == 'M' ? a.dir : "");
+		if (a.v[i].result == 'M')
+			dt->message(task, "%s missing: no such service in %s\n", name, a.dir);
+		else
+			dt->message(task, "%s: %s\n", name,
+				    a.v[i].result == 'L' ? "no log found" : "its log could not be read to its end");
 		fault = true;
 	}
 	answer_release(&a);

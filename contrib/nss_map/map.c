@@ -285,6 +285,11 @@ enum nss_status map_next(struct map_conf *c, size_t *at, struct map_user *u, int
 
 /* ---- groups ---- */
 
+enum nss_status map_group_is_ours(const struct map_group *g, int *error)
+{
+	return not_local(map_paths()->group, g->name, &g->gid, error);
+}
+
 enum nss_status map_group(struct map_conf *c, const char *name, uint32_t gid, const struct map_group **g,
 			  int *error)
 {
@@ -299,7 +304,7 @@ enum nss_status map_group(struct map_conf *c, const char *name, uint32_t gid, co
 	for (size_t i = 0; i < c->group_count && !*g; i++)
 		if (name ? strcmp(c->groups[i].name, name) == 0 : c->groups[i].gid == gid)
 			*g = &c->groups[i];
-	return *g ? not_local(map_paths()->group, (*g)->name, &(*g)->gid, error) : not_found(error);
+	return *g ? map_group_is_ours(*g, error) : not_found(error);
 }
 
 enum nss_status map_nth_group(struct map_conf *c, size_t n, const struct map_group **g, int *error)
@@ -309,5 +314,5 @@ enum nss_status map_nth_group(struct map_conf *c, size_t n, const struct map_gro
 	*g = s == NSS_STATUS_SUCCESS && n < c->group_count ? &c->groups[n] : NULL;
 	if (s != NSS_STATUS_SUCCESS)
 		return s;
-	return *g ? not_local(map_paths()->group, (*g)->name, &(*g)->gid, error) : not_found(error);
+	return *g ? map_group_is_ours(*g, error) : not_found(error);
 }

@@ -94,6 +94,9 @@ enum nss_status map_by_uid(struct map_conf *c, uint32_t uid, struct map_user *u,
  */
 enum nss_status map_next(struct map_conf *c, size_t *at, struct map_user *u, int *error);
 
+/* SUCCESS: /etc/group has neither its name nor its number; else NOTFOUND, or what the file's fault is. */
+enum nss_status map_group_is_ours(const struct map_group *g, int *error);
+
 /* A group of the configuration that /etc/group has neither by name nor by number; name NULL: by gid. */
 enum nss_status map_group(struct map_conf *c, const char *name, uint32_t gid, const struct map_group **g,
 			  int *error);

@@ -49,5 +49,5 @@ install-nss_map: nss_map
 	install -m 0755 $(NSS_MAP_DIR)/nssmap-switch '$(TREE)/share/dt/bundles/nss_map'
 
 # The tests have files of their own instead of paths.c's.
-$(BUILD)/tests/test_nss_map $(BUILD)/tests/test_nss_map_storm: \
+$(BUILD)/tests/test_nss_map $(BUILD)/tests/test_nss_map_initgroups $(BUILD)/tests/test_nss_map_storm: \
 	$(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/paths.c,$(NSS_MAP_SRC)))

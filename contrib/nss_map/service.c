@@ -268,8 +268,14 @@ enum nss_status _nss_map_initgroups_dyn(const char *name, gid_t group, long *sta
 	for (size_t i = 0; s == NSS_STATUS_SUCCESS && i < c.group_count; i++) {
 		if (c.groups[i].gid == group || !map_is_member(&c.groups[i], name))
 			continue;
-		s = add_gid(c.groups[i].gid, start, size, groups, limit, errnop);
-		any = true;
+		s = map_group_is_ours(&c.groups[i], errnop);
+		if (s == NSS_STATUS_SUCCESS) {
+			s = add_gid(c.groups[i].gid, start, size, groups, limit, errnop);
+			any = true;
+		} else if (s == NSS_STATUS_NOTFOUND) {
+			/* who is a member of a group of this machine, its own file says alone */
+			s = NSS_STATUS_SUCCESS;
+		}
 	}
 	if (s != NSS_STATUS_SUCCESS || any)
 		return s;

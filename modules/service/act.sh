@@ -23,7 +23,7 @@ fields() { run=; pid=; paused=; want=d; term=; kind=runit; skew=10;
 	esac; };
 # Has it run for a second?  What dies at once is not up, though there it is for a moment.
 settled() { [ "$run" ] && [ ! "$term" ] && { [ $((now+skew-seconds)) -gt 1 ] || [ "$c" -ge $need ]; }; };
-script() { cd "./$1" && exec ./check >/dev/null 2>&1 </dev/null; };
+script() { cd "./$1" && safe && exec ./check >/dev/null 2>&1 </dev/null; };
 # As sv(8): its own ./check says whether it is of use.
 checked() { [ ! -x "./$s/check" ] || bound $((end>now?end-now:1)) script "$s"; };
 as_wanted() { case $want in
@@ -42,14 +42,13 @@ reached() { case $verb in
 	*) as_wanted;;
 	esac; };
 # Of ./$s, which has an answer in r: w, what comes is waited for.
-order() { alive "$s"; case $a in n) r=g; return;; p) r=p; return;; esac;
+order() { alive "$s"; case $a in n) r=g; return;; [px]) r=$a; return;; esac;
 	digits "$s"; fields || { r=b; return; };
 	case $kind in runit) b=$bytes;; *) b=$others;; esac;
 	case $kind$b in daemontools[q12]) r=k; return;; esac;
 	r=w; [ "$b" ] || return;
-	[ -p "./$s/supervise/control" ] || { r=g; return; };
-	bound 2 poke "./$s/supervise/control" "$b" "";
-	case $? in 0) r=w;; 1) r=g;; 2) r=p;; *) r=t;; esac; };
+	( enter "$s"; fifo control || exit 1; bound 2 poke control "$b" ""; );
+	case $? in 0) r=w;; 1) r=g;; 2) r=p;; 3) r=x;; *) r=t;; esac; };
 # Service number i: s_i its name, r_i the result, o_i when its state began, c_i how often what runs now was seen.
 i=0;
 for s in *; do if fits "$s" "$@"; then

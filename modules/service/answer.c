@@ -69,9 +69,9 @@ static bool take_side(struct side *side, char alive, char normally, const char *
 	unsigned char bytes[64] = { 0 };
 	int n;
 
-	if (!strchr("ynp", alive) || !strchr("ud", normally))
+	if (!strchr("ynpx", alive) || !strchr("ud", normally))
 		return false;
-	side->alive = alive == 'y' ? ALIVE_YES : alive == 'n' ? ALIVE_NO : ALIVE_CLOSED;
+	side->alive = alive == 'y' ? ALIVE_YES : alive == 'n' ? ALIVE_NO : alive == 'p' ? ALIVE_CLOSED : ALIVE_UNTRUSTED;
 	side->down_file = normally == 'd';
 	if (strcmp(digits, "-") == 0 || strcmp(digits, "!") == 0) {
 		side->wrong = *digits == '-' ? "there is none" : "it may not be read";
@@ -93,7 +93,7 @@ static bool take_service(struct answer *a, const char *line)
 	int used = 0;
 
 	if (sscanf(line, "S %c %c %131s %c %c %131s %c%n", &alive, &normally, own, &log_alive, &log_normally, log, &result,
-		   &used) != 7 || line[used] != ' ' || !strchr("-solgpbkt", result))
+		   &used) != 7 || line[used] != ' ' || !strchr("-solgpbktx", result))
 		return false;
 	s = add_service(a, line + used + 1, result);
 	if (!s || !take_side(&s->own, alive, normally, own, a->now))
@@ -145,6 +145,7 @@ static bool take_line(struct answer *a, const char *line)
 		return line[2] >= '0' && line[2] <= '3' && line[3] == ' ' && add_service(a, line + 4, line[2]);
 	case 'M':
 	case 'L':
+	case 'R':
 		return add_service(a, line + 2, line[0]) != NULL;
 	default:
 		return false;
@@ -154,7 +155,7 @@ static bool take_line(struct answer *a, const char *line)
 /* Does its line end in a slash too? */
 static bool has_name(const struct answer *a)
 {
-	return a->begun && a->len && strchr("SCMFL", a->line[0]);
+	return a->begun && a->len && strchr("SCMFLR", a->line[0]);
 }
 
 static bool end_line(struct answer *a)

@@ -10,7 +10,7 @@
 #include "service/supervise.h"
 
 /* Does a supervisor live? */
-enum alive { ALIVE_NO, ALIVE_YES, ALIVE_CLOSED };
+enum alive { ALIVE_NO, ALIVE_YES, ALIVE_CLOSED, ALIVE_UNTRUSTED };
 
 /* A service, or its log service. */
 struct side {
@@ -21,7 +21,7 @@ struct side {
 	struct supervise s;
 };
 
-/* result: those of S and C in common.sh; M no such service; F its log is in the text, L it has none. */
+/* result: those of S and C in common.sh; M no such service; of a log: F it is in the text, R not all of it, L none. */
 struct service {
 	char *name;			/* any bytes but a slash */
 	char result;

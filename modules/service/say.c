@@ -6,6 +6,11 @@
 static const char *const states[] = { "down", "run", "finish" };
 static const char *const wants[] = { "down", "up", "once" };
 
+/* What is told of a service of which a supervisor is not known to live. */
+static const char *const unseen[] = {
+	[ALIVE_NO] = "unsupervised", [ALIVE_CLOSED] = "closed", [ALIVE_UNTRUSTED] = "untrusted"
+};
+
 /* ---- is it as it should be? ---- */
 
 static const char *side_fault(const struct side *side)
@@ -13,7 +18,7 @@ static const char *side_fault(const struct side *side)
 	const struct supervise *s = &side->s;
 
 	if (side->alive != ALIVE_YES)
-		return side->alive == ALIVE_NO ? "unsupervised" : "closed";
+		return unseen[side->alive];
 	if (side->wrong)
 		return "unknown";
 	if (s->state == SUPERVISE_FINISH)
@@ -33,6 +38,8 @@ static const char *command_fault(const struct service *s, const struct judge *j)
 		return j->gone ? NULL : "unsupervised";
 	if (s->result == 'p' || s->own.alive == ALIVE_CLOSED)
 		return "closed";
+	if (s->result == 'x' || s->own.alive == ALIVE_UNTRUSTED)
+		return "untrusted";
 	if (s->result == 'b' || s->own.wrong)
 		return "unknown";
 	if (s->result == 'k')
@@ -83,7 +90,7 @@ void age_text(char out[AGE_SIZE], long long seconds)
 static const char *state_text(const struct side *side)
 {
 	if (side->alive != ALIVE_YES)
-		return side->alive == ALIVE_NO ? "unsupervised" : "closed";
+		return unseen[side->alive];
 	return side->wrong ? "unknown" : states[side->s.state];
 }
 
@@ -115,6 +122,8 @@ static void say_why(struct dt_task *task, const struct dt_services *dt, const st
 		dt->message(task, ": its status file, of %zu bytes: %s", s->own.size, s->own.wrong);
 	else if (s->own.alive == ALIVE_CLOSED || s->result == 'p')
 		dt->message(task, ": this user may not see or command its supervisor (--sudo)");
+	else if (s->own.alive == ALIVE_UNTRUSTED || s->result == 'x')
+		dt->message(task, ": others may change what is in its folder supervise (log in as whom it belongs to)");
 	else if (fault && strcmp(fault, "unsupported") == 0)
 		dt->message(task, ": daemontools' supervise knows no %s", j->command);
 	else if (fault && strcmp(fault, "stuck") == 0)

@@ -1,6 +1,7 @@
 """Service folders that runit, daemontools or s6 keep watch over, as tests use them."""
 import atexit
 import ctypes
+import functools
 import os
 import re
 import shutil
@@ -8,10 +9,11 @@ import signal
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from bed import Bed
 from daemons import Sshd, wait_for
-from testing import check, ended, equal
+from testing import ROOT, check, ended, equal
 
 TABLE = bool(os.environ.get("DT_TEST_HEAVY"))  # show what both say of each verb
 
@@ -139,6 +141,41 @@ class Services:
         return self.parsed(name)["pid"]
 
 
+# ---- without a supervisor ----
+
+def status_file(pid=4711, want=b"u", state=1):
+    since = (int(time.time()) + 2 ** 62 + 10).to_bytes(8, "big")
+    return since + bytes(4) + pid.to_bytes(4, "little") + b"\0" + want + b"\0" + bytes([state])
+
+
+def pipes(folder, name, *pipe, status=None):
+    """A service without a supervisor, and with these named pipes."""
+    shutil.rmtree(folder.join(name), ignore_errors=True)
+    folder.put(name + "/run", "#!/bin/sh\n")
+    os.mkdir(folder.join(name, "supervise"))
+    for p in pipe:
+        os.mkfifo(folder.join(name, "supervise", p), 0o600)
+    if status is not None:
+        folder.put(name + "/supervise/status", status, 0o644)
+
+
+def reader(folder, name, pipe):
+    """A reader that stands still."""
+    return os.open(folder.join(name, "supervise", pipe), os.O_RDONLY | os.O_NONBLOCK)
+
+
+SHELLS = (["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"])
+
+
+def shell_text(*names):
+    """As the Makefile makes it."""
+    text = ""
+    for name in names:
+        with open(os.path.join(ROOT, "modules/service", name)) as f:
+            text += "".join(line.strip() + " " for line in f if line.strip() and not line.lstrip().startswith("#"))
+    return text
+
+
 # ---- hosts of a test program ----
 
 bed = Bed()
@@ -195,3 +232,14 @@ def beside(what, name, line, of):
     """In the table: our line, and what the supervisor's own tool says."""
     if TABLE and name == next(iter(folders)):
         print("# %-22s %-68s | %s" % (what, line, folders[name].says(of).replace(folders[name].path + "/", "")))
+
+
+def at_once(*works):
+    """Tests that wait more than they work: the first that is called starts them all; each is a test of its own."""
+    pool, running = ThreadPoolExecutor(len(works)), []
+
+    def result(i):
+        if not running:
+            running.extend(pool.submit(work) for work in works)
+        running[i].result()
+    return [functools.partial(result, i) for i in range(len(works))]

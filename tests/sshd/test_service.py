@@ -6,16 +6,17 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from daemons import wait_for  # noqa: E402
-from supervisors import (DIES, LOGGED, LOGGER, SIGNALS, SLEEP, SLOW, Services, agree, bed, beside,  # noqa: E402
-                         folders, host, one, rows, service, words)
+from daemons import Sshd, wait_for  # noqa: E402
+from supervisors import (DIES, LOGGED, LOGGER, SIGNALS, SLEEP, SLOW, Services, agree, at_once, bed,  # noqa: E402
+                         beside, folders, host, one, rows, service, words)
 from testing import check, equal, has, main  # noqa: E402
 
 FIVE = ["dies", "logged", "off", "paused", "slow"]
 NAMES = ["web01", "web02", "web03"]
+server = Sshd(bed.authorized)
 for name in NAMES:
     five = Services().service("dies", DIES).service("logged", LOGGED, log=LOGGER).service("off", down=True)
-    host(name, five.service("paused").service("slow", SLOW).start())
+    host(name, five.service("paused").service("slow", SLOW).start(), server)
     five.wait("logged/log", pid=True)
 
 
@@ -46,7 +47,7 @@ def test_status():
             beside("list", name, line, line.split()[0])
 
 
-def test_status_fails():
+def faults():
     """What is not as it should be comes first, with a word that says why."""
     began = time.monotonic()
     wait_for(lambda: folders["web01"].pid("dies") is None, "dies")
@@ -69,7 +70,7 @@ def test_status_fails():
     one("web01", "up", "paused", "--wait", "5s")
 
 
-def test_names():
+def patterns():
     """Patterns are for all of the name; each service once."""
     for names, wanted in ((["*"], FIVE), (["s*", "slow"], ["slow"]), (["?o*"], ["logged"]),
                           (["[op]*"], ["off", "paused"]), (["off", "slow"], ["off", "slow"])):
@@ -81,14 +82,14 @@ def test_names():
     service("down", "off", "--wait", "5s", hosts="web01")
 
 
-def test_signals():
+def signals():
     for name in NAMES:
         folders[name].service("signals", SIGNALS)
         wait_for(lambda: os.path.exists(folders[name].join("signals/got")), "signals")
     sent = (("hup", "HUP"), ("alarm", "ALRM"), ("int", "INT"), ("quit", "QUIT"), ("usr1", "USR1"), ("usr2", "USR2"),
             ("term", "TERM"))
     for verb, signal in sent:
-        for name, lines in service(verb, "signals").items():
+        for name, lines in service(verb, "signals", hosts="tag:web" if verb == "term" else "web01").items():
             equal(words(lines[0])["sent"], verb)
             with open(folders[name].join("signals/got")) as f:
                 wait_for(lambda: f.seek(0) == 0 and signal in f.read().split(), signal)
@@ -101,7 +102,7 @@ def test_signals():
         beside("kill --wait 8s", name, lines[0], "signals")
 
 
-def test_up_and_down():
+def up_and_down():
     pids = {name: folders[name].pid("logged") for name in NAMES}
     for name, lines in service("up", "logged", "--wait", "9s").items():
         equal(int(words(lines[0])["pid"]), pids[name])  # it ran, and runs on
@@ -124,6 +125,51 @@ def test_up_and_down():
     service("down", "off", "--wait", "9s")
 
 
+def enable_disable():
+    for verb, did, there in (("disable", "disabled", True), ("disable", "unchanged", True),
+                             ("enable", "enabled", False), ("enable", "unchanged", False)):
+        for name, lines in service(verb, "slow").items():
+            equal(lines, ["slow " + did])
+            equal(os.path.exists(folders[name].join("slow/down")), there)
+            beside(verb, name, lines[0], "slow")
+    # a link that somebody laid is not followed, and nothing is made where it leads
+    os.symlink(bed.join("planted"), folders["web01"].join("slow/down"))
+    has(service("disable", "slow", hosts="web01", status=5)["web01"][0], "slow not changed")
+    check(not os.path.exists(bed.join("planted")))
+    equal(service("enable", "slow", hosts="web01")["web01"], ["slow enabled"])
+    # one that is elsewhere is linked
+    bed.write("sv/fresh/run", SLEEP, 0o755)
+    equal(service("enable", "--from", bed.join("sv"), "fresh", hosts="web01")["web01"], ["fresh linked and enabled"])
+    equal(os.readlink(folders["web01"].join("fresh")), bed.join("sv/fresh"))
+    equal(service("enable", "--from", bed.join("sv"), "fresh", hosts="web01")["web01"], ["fresh unchanged"])
+    os.remove(folders["web01"].join("fresh"))
+
+
+def logs():
+    for name, lines in service("log", "logged").items():
+        equal(lines[-1], "line 20")
+        equal(len(lines), 10)
+    for name, lines in service("log", "-n", "2", "logged").items():
+        equal(lines, ["line 19", "line 20"])
+    lines = service("log", "-n", "1", "logged", "off", hosts="web01", status=5)["web01"]
+    equal(lines, ["==> logged <==", "line 20", "off: no log found"])
+
+
+def dirs():
+    """The option wins over the host's attribute."""
+    line = service("list", "--dir", folders["web02"].path, "logged", hosts="web01")["web01"][0]
+    equal(int(words(line)["pid"]), folders["web02"].pid("logged"))
+    has(str(service("status", "--dir", "/no/where", hosts="web01", status=5)), "there is no folder /no/where")
+    os.mkdir(bed.join("empty"), 0o755)
+    has(str(service("status", "--dir", bed.join("empty"), hosts="web01", status=5)), "no service in")
+    has(str(service("list", "--dir", bed.join("empty"), hosts="web01")), "no service in")
+
+
+# the first four take no service down that another one looks at; nor do the others
+test_status_fails, test_names, test_log, test_dir = at_once(faults, patterns, logs, dirs)
+test_signals, test_up_and_down, test_enable_disable = at_once(signals, up_and_down, enable_disable)
+
+
 def test_exit():
     """Its supervisor ends; the scanner starts another one."""
     for name in NAMES:
@@ -144,46 +190,6 @@ def test_exit():
             equal(lines, ["leaves unsupervised"])
     for name in NAMES:
         folders[name].start()
-
-
-def test_enable_disable():
-    for verb, did, there in (("disable", "disabled", True), ("disable", "unchanged", True),
-                             ("enable", "enabled", False), ("enable", "unchanged", False)):
-        for name, lines in service(verb, "slow").items():
-            equal(lines, ["slow " + did])
-            equal(os.path.exists(folders[name].join("slow/down")), there)
-            beside(verb, name, lines[0], "slow")
-    # a link that somebody laid is not followed, and nothing is made where it leads
-    os.symlink(bed.join("planted"), folders["web01"].join("slow/down"))
-    has(service("disable", "slow", hosts="web01", status=5)["web01"][0], "slow not changed")
-    check(not os.path.exists(bed.join("planted")))
-    equal(service("enable", "slow", hosts="web01")["web01"], ["slow enabled"])
-    # one that is elsewhere is linked
-    bed.write("sv/fresh/run", SLEEP, 0o755)
-    equal(service("enable", "--from", bed.join("sv"), "fresh", hosts="web01")["web01"], ["fresh linked and enabled"])
-    equal(os.readlink(folders["web01"].join("fresh")), bed.join("sv/fresh"))
-    equal(service("enable", "--from", bed.join("sv"), "fresh", hosts="web01")["web01"], ["fresh unchanged"])
-    os.remove(folders["web01"].join("fresh"))
-
-
-def test_log():
-    for name, lines in service("log", "logged").items():
-        equal(lines[-1], "line 20")
-        equal(len(lines), 10)
-    for name, lines in service("log", "-n", "2", "logged").items():
-        equal(lines, ["line 19", "line 20"])
-    lines = service("log", "-n", "1", "logged", "off", hosts="web01", status=5)["web01"]
-    equal(lines, ["==> logged <==", "line 20", "off: no log found"])
-
-
-def test_dir():
-    """The option wins over the host's attribute."""
-    line = service("list", "--dir", folders["web02"].path, "logged", hosts="web01")["web01"][0]
-    equal(int(words(line)["pid"]), folders["web02"].pid("logged"))
-    has(str(service("status", "--dir", "/no/where", hosts="web01", status=5)), "there is no folder /no/where")
-    os.mkdir(bed.join("empty"), 0o755)
-    has(str(service("status", "--dir", bed.join("empty"), hosts="web01", status=5)), "no service in")
-    has(str(service("list", "--dir", bed.join("empty"), hosts="web01")), "no service in")
 
 
 main(globals())

@@ -10,33 +10,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from daemons import Accounts, Sshd, wait_for  # noqa: E402
-from supervisors import Services, bed, folders, host, one, rows  # noqa: E402
-from testing import ROOT, check, ended, equal, has, main  # noqa: E402
+from supervisors import (SHELLS, Services, bed, folders, host, one, pipes, reader, rows, service,  # noqa: E402
+                         shell_text, status_file)
+from testing import check, ended, equal, has, main  # noqa: E402
 
 server = Sshd(bed.authorized)
 host("broken", Services(), server)
-
-
-def status_file(pid=4711, want=b"u", state=1):
-    since = (int(time.time()) + 2 ** 62 + 10).to_bytes(8, "big")
-    return since + bytes(4) + pid.to_bytes(4, "little") + b"\0" + want + b"\0" + bytes([state])
-
-
-def pipes(name, *pipe, status=None):
-    """A service without a supervisor, and with these named pipes."""
-    folder = folders["broken"]
-    shutil.rmtree(folder.join(name), ignore_errors=True)
-    folder.put(name + "/run", "#!/bin/sh\n")
-    os.mkdir(folder.join(name, "supervise"))
-    for p in pipe:
-        os.mkfifo(folder.join(name, "supervise", p), 0o600)
-    if status is not None:
-        folder.put(name + "/supervise/status", status, 0o644)
-
-
-def reader(name, pipe):
-    """A reader that stands still."""
-    return os.open(folders["broken"].join(name, "supervise", pipe), os.O_RDONLY | os.O_NONBLOCK)
 
 
 def content(fd):
@@ -47,56 +26,61 @@ def content(fd):
 
 
 def test_status_files():
-    sizes = {0: "of 0 bytes", 19: "of 19 bytes", 21: "of 21 bytes", 4096: "of 64 bytes"}
-    for size, text in sizes.items():
-        pipes("bad", "ok", "control", status=(status_file() * 300)[:size])
-        fds = [reader("bad", "ok"), reader("bad", "control")]
-        line = one("broken", "status", "bad", status=5)
-        equal(line, "bad unknown: its status file, %s: it is of no known length" % text)
-        equal(rows("list", "bad", hosts="broken")["broken"]["bad"]["state"], "unknown")
-        for verb in ("up", "restart", "check"):
-            has(one("broken", verb, "bad", "--wait", "1s", status=5), "bad unknown: ")
-        equal([content(fd) for fd in fds], [b"", b""])
-        for fd in fds:
-            os.close(fd)
-    for status, text in ((status_file(state=0), "it is down and has a process"),
-                         (status_file(pid=0), "it runs and has no process"), (b"\xff" * 20, "its pid is none"),
-                         (b"\x7f" + status_file()[1:], "its time lies in the future"),
-                         (status_file(want=b"x"), "it makes no sense"), (os.urandom(17) + b"\xee\xee\xee", "")):
-        pipes("bad", "ok", "control", status=status)
-        fds = [reader("bad", "ok"), reader("bad", "control")]
-        has(one("broken", "status", "bad", status=5), "bad unknown: its status file, of 20 bytes: " + text)
-        for fd in fds:
-            os.close(fd)
-    # the file is a folder, a pipe, a link that leads nowhere, or none
-    for make in (lambda p: os.mkdir(p), lambda p: os.mkfifo(p), lambda p: os.symlink("nowhere", p), lambda p: None):
-        pipes("bad", "ok", "control")
-        make(folders["broken"].join("bad/supervise/status"))
-        fd = reader("bad", "ok")
-        has(one("broken", "status", "bad", status=5), "bad unknown: its status file, of 0 bytes: there is none")
+    folder = folders["broken"]
+    bad = {}
+    for size, text in {0: "of 0 bytes", 19: "of 19 bytes", 21: "of 21 bytes", 4096: "of 64 bytes"}.items():
+        pipes(folder, "size%d" % size, "ok", "control", status=(status_file() * 300)[:size])
+        bad["size%d" % size] = text + ": it is of no known length"
+    for name, status, text in (("alive", status_file(state=0), "it is down and has a process"),
+                               ("dead", status_file(pid=0), "it runs and has no process"),
+                               ("pid", b"\xff" * 20, "its pid is none"),
+                               ("ahead", b"\x7f" + status_file()[1:], "its time lies in the future"),
+                               ("want", status_file(want=b"x"), "it makes no sense"),
+                               ("random", os.urandom(17) + b"\xee\xee\xee", "")):
+        pipes(folder, name, "ok", "control", status=status)
+        bad[name] = "of 20 bytes: " + text
+    # the file is a folder, a pipe, a link, or none
+    folder.put("real", status_file(), 0o644)
+    for name, make in (("folder", os.mkdir), ("pipe", os.mkfifo), ("nowhere", lambda p: os.symlink("nowhere", p)),
+                       ("link", lambda p: os.symlink("../../real", p)), ("nothing", lambda p: None)):
+        pipes(folder, name, "ok", "control")
+        make(folder.join(name, "supervise/status"))
+        bad[name] = "of 0 bytes: there is none"
+    fds = [reader(folder, name, pipe) for name in bad for pipe in ("ok", "control")]
+    lines = dict(line.split(" ", 1) for line in service("status", hosts="broken", status=5)["broken"])
+    equal(sorted(lines), sorted(bad))
+    for name, text in bad.items():
+        check(lines[name].startswith("unknown: its status file, " + text), name, lines[name])
+        check(name == "random" or lines[name].endswith(text), name, lines[name])
+    equal({row["state"] for row in rows("list", hosts="broken")["broken"].values()}, {"unknown"})
+    for verb in ("up", "restart", "check"):
+        for line in service(verb, "size*", "--wait", "1s", hosts="broken", status=5)["broken"]:
+            has(line, " unknown: ")
+    equal([content(fd) for fd in fds], [b""] * len(fds))
+    for fd in fds:
         os.close(fd)
-    shutil.rmtree(folders["broken"].join("bad"))
+    for name in [*bad, "real"]:
+        shutil.rmtree(folder.join(name), ignore_errors=True)
 
 
 def test_nobody_reads():
     """A named pipe without a reader: at once, and nothing is left on the host."""
+    folder = folders["broken"]
     for name, made in (("none", ()), ("both", ("ok", "control")), ("s6", ("control",))):
-        pipes(name, *made, status=status_file())
-        for args in (("status",), ("up",), ("restart", "--wait", "5s"), ("check", "--wait", "5s"), ("hup",)):
-            began = time.monotonic()
-            equal(one("broken", *args, name, status=5), name + " unsupervised")
-            check(time.monotonic() - began < 4, name, args)
-        equal(one("broken", "exit", name), name + " unsupervised")
-        shutil.rmtree(folders["broken"].join(name))
+        pipes(folder, name, *made, status=status_file())
     # a file and a folder in its place are none
-    pipes("odd", status=status_file())
-    folders["broken"].put("odd/supervise/ok", "x", 0o644)
-    os.mkdir(folders["broken"].join("odd/supervise/control"))
-    for verb in ("status", "up"):
-        equal(one("broken", verb, "odd", status=5), "odd unsupervised")
-    with open(folders["broken"].join("odd/supervise/ok")) as f:
-        equal(f.read(), "x")
-    shutil.rmtree(folders["broken"].join("odd"))
+    pipes(folder, "odd", status=status_file())
+    folder.put("odd/supervise/ok", "x", 0o644)
+    os.mkdir(folder.join("odd/supervise/control"))
+    wanted = [name + " unsupervised" for name in ("both", "none", "odd", "s6")]
+    for args in (("status",), ("up",), ("restart", "--wait", "9s"), ("check", "--wait", "9s"), ("hup",)):
+        began = time.monotonic()
+        equal(service(*args, "[!f]*", hosts="broken", status=5)["broken"], wanted)
+        check(time.monotonic() - began < 8, args)
+    equal(service("exit", "[!f]*", hosts="broken")["broken"], wanted)
+    equal(bed.read(folder.join("odd/supervise/ok")), b"x")
+    for name in ("none", "both", "s6", "odd"):
+        shutil.rmtree(folder.join(name))
     nothing_left()
 
 
@@ -130,8 +114,8 @@ def nothing_left():
 
 def test_reader_stands_still():
     """A supervisor that is stopped: a command waits in its pipe; in a full one there is no room, and that is said."""
-    pipes("still", "ok", "control", status=status_file())
-    ok, control = reader("still", "ok"), reader("still", "control")
+    pipes(folders["broken"], "still", "ok", "control", status=status_file())
+    ok, control = reader(folders["broken"], "still", "ok"), reader(folders["broken"], "still", "control")
     has(one("broken", "status", "still"), "still run pid=4711")
     equal((content(ok), content(control)), (b"", b""))  # to look leaves nothing behind
     has(one("broken", "hup", "still"), "sent=hup")
@@ -143,8 +127,8 @@ def test_reader_stands_still():
     has(one("broken", "up", "still", status=5), "fault=stuck: its supervisor takes no command")
     check(time.monotonic() - began < 12, time.monotonic() - began)
     # s6 has one pipe alone: it lives, though it does nothing
-    pipes("alone", "control", status=status_file())
-    fd = reader("alone", "control")
+    pipes(folders["broken"], "alone", "control", status=status_file())
+    fd = reader(folders["broken"], "alone", "control")
     has(one("broken", "status", "alone"), "alone run pid=4711")
     fill(fd, folders["broken"].join("alone/supervise/control"))
     has(one("broken", "status", "alone"), "alone run pid=4711")
@@ -153,24 +137,15 @@ def test_reader_stands_still():
     nothing_left()
 
 
-def shell_text(*names):
-    """As the Makefile makes it."""
-    text = ""
-    for name in names:
-        with open(os.path.join(ROOT, "modules/service", name)) as f:
-            text += "".join(line.strip() + " " for line in f if line.strip() and not line.lstrip().startswith("#"))
-    return text
-
-
 def test_shells():
     """All of that is so in every shell that a /bin/sh is."""
     shutil.rmtree(folders["broken"].path)
     os.mkdir(folders["broken"].path)
     for name, made in (("a b", ("ok", "control")), ("nobody", ("ok", "control")), ("s6", ("control",)), ("none", ())):
-        pipes(name, *made, status=status_file())
-    fds = [reader("a b", "ok"), reader("a b", "control"), reader("s6", "control")]
+        pipes(folders["broken"], name, *made, status=status_file())
+    fds = [reader(folders["broken"], *of) for of in (("a b", "ok"), ("a b", "control"), ("s6", "control"))]
     digits = status_file().hex()[24:]
-    for shell in (["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"]):
+    for shell in SHELLS:
         for name, args, marks in (("look.sh", [], "----"), ("act.sh", ["up", "u", "u", "0", "*"], "sggs"),
                                   ("act.sh", ["pause", "p", "p", "500", "[!x]*"], "lggl")):
             text = shell_text("common.sh", name)

@@ -5,17 +5,18 @@ import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from daemons import wait_for  # noqa: E402
-from supervisors import DIES, SLOW, TABLE, Services, bed, beside, folders, host, service, words  # noqa: E402
+from daemons import Sshd, wait_for  # noqa: E402
+from supervisors import DIES, SLOW, TABLE, Services, at_once, bed, beside, folders, host, service, words  # noqa: E402
 from testing import check, ended, equal, has, main  # noqa: E402
 
 NAMES = ["web01", "web02", "web03"]
+server = Sshd(bed.authorized)
 for name in NAMES:
     some = Services().service("dies", DIES).service("off", down=True).service("paused").service("slow", SLOW)
-    host(name, some.start())
+    host(name, some.start(), server)
 
 
-def test_slow():
+def slow():
     """It has not ended when the time is over: the line says what it does."""
     pids = {name: folders[name].pid("slow") for name in NAMES}
     for name, lines in service("down", "slow", "--wait", "500ms", status=5).items():
@@ -33,15 +34,15 @@ def test_slow():
         equal(int(words(lines[0])["pid"]), folders[name].pid("slow"))
 
 
-def test_dies():
+def dies():
     """What dies at once is not up, whenever one looks."""
-    for verb in ("up", "restart"):
-        for name, lines in service(verb, "dies", "--wait", "3s", status=5).items():
+    for verb, wait in (("up", "3s"), ("restart", "2s")):
+        for name, lines in service(verb, "dies", "--wait", wait, status=5).items():
             equal(words(lines[0])["fault"], "timeout")
-            beside(verb + " --wait 3s", name, lines[0], "dies")
+            beside(verb + " --wait " + wait, name, lines[0], "dies")
 
 
-def test_check():
+def contents():
     """As sv check: what is wanted, and ./check is content."""
     for name in NAMES:
         folders[name].put("paused/check", "#!/bin/sh\ntest -e ready\n")
@@ -72,7 +73,7 @@ def command_lines():
             pass
 
 
-def test_rolling():
+def rolling():
     """The second host's service does not come up: the third is not touched."""
     for name in NAMES:
         folders[name].service("nginx", "#!/bin/sh\nif [ -e broken ]; then exit 1; fi\nexec sleep 1000\n")
@@ -94,4 +95,5 @@ def test_rolling():
             print("# " + " ".join(options) + "\n# " + done.stdout.replace("\n", "\n# ") + "exit " + str(status))
 
 
+test_slow, test_dies, test_check, test_rolling = at_once(slow, dies, contents, rolling)
 main(globals())

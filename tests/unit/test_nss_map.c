@@ -440,51 +440,6 @@ static void test_groups(void)
 	CHECK_INT(_nss_map_endgrent(), NSS_STATUS_SUCCESS);
 }
 
-/* "GID GID ..." that are there afterwards; what was there is 7. */
-static const char *groups_of(const char *name, gid_t primary, long limit, enum nss_status wanted)
-{
-	static char text[600];
-	long at = 1, size = 1;
-	gid_t *v = malloc(sizeof(*v));
-	size_t n = 0;
-	int error = -1;
-
-	*v = 7;
-	CHECK_INT(_nss_map_initgroups_dyn(name, primary, &at, &size, &v, limit, &error), wanted);
-	CHECK(at <= size && (limit <= 0 || size <= limit));
-	*text = '\0';
-	for (long i = 0; i < at; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", i ? " " : "", v[i]);
-	free(v);
-	return text;
-}
-
-static void test_initgroups(void)
-{
-	char many[4000];
-	size_t n;
-
-	start();
-	put_conf(GROUPS "mapped:x:5000:5001::/home:\n");
-	CHECK_STR(groups_of("joe", 5001, -1, NSS_STATUS_SUCCESS), "7 6000 6001 2500");
-	CHECK_STR(groups_of("web9", 5001, -1, NSS_STATUS_SUCCESS), "7 6000");
-	CHECK_STR(groups_of("joe", 5001, 2, NSS_STATUS_SUCCESS), "7 6000");
-	CHECK_STR(groups_of("nix", 5001, -1, NSS_STATUS_NOTFOUND), "7");
-	/* of another service, or of this machine */
-	CHECK_STR(groups_of("joe", 100, -1, NSS_STATUS_NOTFOUND), "7");
-	CHECK_STR(groups_of("root", 0, -1, NSS_STATUS_NOTFOUND), "7");
-	CHECK_STR(groups_of("local", 5001, -1, NSS_STATUS_NOTFOUND), "7");
-	n = 0;
-	for (int i = 0; i < MAP_GROUPS_MAX; i++)
-		n += (size_t)snprintf(many + n, sizeof(many) - n, "group g%d:x:%d:@*\n", i, 7000 + i);
-	(void)snprintf(many + n, sizeof(many) - n, "mapped:x:5000:5001::/home:\n");
-	put_conf(many);
-	CHECK_HAS(groups_of("joe", 5001, -1, NSS_STATUS_SUCCESS), "7 7000 7001");
-	(void)snprintf(many + n, sizeof(many) - n, "group more:x:8000:\n");
-	put_conf(many);
-	CHECK_STR(by_name("joe"), "unavailable"); /* one too many */
-}
-
 /* ---- the caller's memory ---- */
 
 enum call { PWNAM, PWUID, PWENT, SPNAM, GRNAM, GRGID, GRENT, CALLS };
@@ -691,9 +646,9 @@ int main(int argc, char **argv)
 		TEST(test_names),      TEST(test_patterns),    TEST(test_hash),
 		TEST(test_one_line),   TEST(test_locals),      TEST(test_first_line_counts),
 		TEST(test_list),       TEST(test_collisions),  TEST(test_broken),
-		TEST(test_unsafe),     TEST(test_groups),      TEST(test_initgroups),
-		TEST(test_every_size), TEST(test_shadow),      TEST(test_enumeration),
-		TEST(test_many),       TEST(test_descriptors), { NULL, NULL },
+		TEST(test_unsafe),     TEST(test_groups),      TEST(test_every_size),
+		TEST(test_shadow),     TEST(test_enumeration), TEST(test_many),
+		TEST(test_descriptors), { NULL, NULL },
 	};
 
 	return nss_map_main(tests, argc, argv);
