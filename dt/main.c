@@ -15,8 +15,10 @@
 #include "dt/base/log.h"
 #include "dt/base/quote.h"
 #include "dt/cli/app.h"
+#include "dt/cli/keep.h"
 #include "dt/cli/pretend.h"
 #include "dt/cli/recorder.h"
+#include "dt/cli/rerun.h"
 #include "dt/cli/rolling.h"
 #include "dt/cli/wordlist.h"
 #include "dt/report/progress.h"
@@ -51,6 +53,7 @@ struct action {
 	struct strs options;	/* dt's own, as given, for the journal */
 	struct recorder recorder;
 	int signal;		/* that ended the run, or 0 */
+	char keep[KEEP_SIZE];	/* what the run's commands are kept as; "" */
 	struct dt_call *call;
 	struct run_info info;
 	struct sink *sink;
@@ -374,6 +377,10 @@ static int act_on_hosts(struct action *x, int *status, struct dt_err *err)
 	e.coproc = pace.coproc;
 	e.tick_ms = progress_interval(x->progress);
 	r = start_record(x, false, err);
+	if (r == 0 && o->keep)
+		r = keep_name(recorder_job(&x->recorder), x->keep, err);
+	if (*x->keep)
+		e.env.keep = x->keep;
 	if (recorder_is_on(&x->recorder))
 		e.on_round = on_round;
 	if (rolling_is_plain(x->app, &pace))
@@ -471,6 +478,8 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 	inventory = call_is_inventory(x->call);
 	if (strcmp(a->opt.output, "fold") == 0 && strcmp(x->module->mod->name, "list") == 0)
 		return fold(x, err);
+	if (a->opt.keep && keep_check(a, x->module->mod->name, err) != 0)
+		return -1;
 	if (open_sink(x, err) != 0 || (!inventory && app_plan(a, err) != 0))
 		return -1;
 	if (!a->opt.pretend && recorder_init(&x->recorder, a, err) != 0)
@@ -517,6 +526,22 @@ static int run_action(struct app *a, char *const *words, int n, int before, stru
 	return r == 0 ? status : -1;
 }
 
+/* An earlier run once more: a call of its own, whose words come from the journal. */
+static int rerun(struct app *a, char *const *args, int n, struct dt_err *err)
+{
+	struct rerun again;
+	int r = rerun_words(a, args, n, &again, err), k = 0;
+
+	if (r == 0) {
+		app_release(a);
+		r = app_init(a, err) != 0 || options_parse(&a->opt, again.words.v, &k, err) != 0 ? -1 : 0;
+	}
+	if (r == 0)
+		r = run_action(a, again.words.v + again.options, (int)(again.words.n - again.options), (int)again.options, err);
+	strs_release(&again.words);
+	return r;
+}
+
 /* What dt does itself, instead of a selection. */
 static const struct {
 	const char *name;
@@ -524,7 +549,9 @@ static const struct {
 } words_done[] = {
 	{ "help", word_help }, { "version", word_version }, { "modules", word_modules },
 	{ "inventory", word_inventory }, { "trust", word_trust }, { "why", word_why },
-	{ "completion", word_completion },
+	{ "completion", word_completion }, { "jobs", word_jobs }, { "show", word_show }, { "diff", word_diff },
+	{ "follow", word_follow }, { "stop", word_stop }, { "reconcile", word_reconcile },
+	{ "rerun", rerun },
 };
 
 static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *err)
@@ -541,6 +568,8 @@ static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *e
 		return word_help(a, argv + i, argc - i, err);
 	if (i == argc)
 		return err_set(err, ERR_USAGE, "nothing to do: dt SELECTION MODULE [ARGUMENTS...]; \"dt help\" tells more");
+	a->before = argv + 1;
+	a->before_count = i - 1;
 	for (size_t k = 0; k < ARRAY_LEN(words_done); k++)
 		if (strcmp(words_done[k].name, argv[i]) == 0)
 			return words_done[k].fn(a, argv + i + 1, argc - i - 1, err);

@@ -10,9 +10,8 @@ struct match {
 	pcre2_match_data *data;
 };
 
-struct match *match_new(const char *regex, bool anchored, struct dt_err *err)
+static struct match *compile(const char *regex, uint32_t options, struct dt_err *err)
 {
-	uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | (anchored ? PCRE2_ANCHORED : 0);
 	struct match *m = calloc(1, sizeof(*m));
 	PCRE2_SIZE at = 0;
 	int number = 0;
@@ -21,7 +20,8 @@ struct match *match_new(const char *regex, bool anchored, struct dt_err *err)
 		(void)err_nomem(err);
 		return NULL;
 	}
-	m->code = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED, options, &number, &at, NULL);
+	m->code = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED,
+				PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | options, &number, &at, NULL);
 	if (!m->code) {
 		char why[160] = "";
 		int columns = 0;
@@ -43,9 +43,24 @@ struct match *match_new(const char *regex, bool anchored, struct dt_err *err)
 	return m;
 }
 
+struct match *match_new(const char *regex, bool anchored, struct dt_err *err)
+{
+	return compile(regex, anchored ? PCRE2_ANCHORED : 0, err);
+}
+
+struct match *match_new_text(const char *regex, struct dt_err *err)
+{
+	return compile(regex, PCRE2_MULTILINE | PCRE2_MATCH_INVALID_UTF, err);
+}
+
 int match_test(struct match *m, const char *subject, struct dt_err *err)
 {
-	int rc = pcre2_match(m->code, (PCRE2_SPTR)subject, strlen(subject), 0, 0, m->data, NULL);
+	return match_bytes(m, subject, strlen(subject), err);
+}
+
+int match_bytes(struct match *m, const char *subject, size_t len, struct dt_err *err)
+{
+	int rc = pcre2_match(m->code, (PCRE2_SPTR)subject, len, 0, 0, m->data, NULL);
 	char why[160] = "";
 
 	if (rc >= 0)

@@ -267,6 +267,33 @@ static int add_program(struct evaluation *ev, const struct node *n, struct hosts
 
 /* ---- selectors ---- */
 
+static int add_found(void *to, const char *name, bool here, struct dt_err *err)
+{
+	struct naming *n = to;
+	struct host *h;
+
+	if (inventory_name(n->ev->inv, name, &h, err) != 0)
+		return -1;
+	h->local |= here;
+	return hostset_add(n->out, h) != 0 ? err_nomem(err) : 0;
+}
+
+static int add_job(struct evaluation *ev, const struct node *n, struct hostset *out)
+{
+	const struct select_job q = { .job = n->value, .result = n->result, .rc = n->rc, .output = n->match };
+	struct naming to = { ev, out };
+	char why[sizeof(ev->err->msg)];
+
+	if (!ev->opt->job)
+		return select_fault(ev->tree->text, n->at, ev->err, "job: earlier runs are not to be had here");
+	if (ev->opt->job(ev->opt->job_arg, &q, add_found, &to, ev->err) == 0)
+		return 0;
+	if (ev->err->code != ERR_USAGE || strchr(ev->err->msg, '\n'))
+		return -1;
+	memcpy(why, ev->err->msg, sizeof(why));
+	return select_fault(ev->tree->text, n->at, ev->err, "%s", why);
+}
+
 /* "a,b" or, "+c" and, "-d" except, from left to right. */
 static int eval_tags(struct evaluation *ev, const char *list, struct set *out)
 {
@@ -364,6 +391,9 @@ static int eval_link(struct evaluation *ev, const struct node *n, struct set *ou
 		break;
 	case NODE_LOCAL:
 		r = add_this_machine(ev, &out->hosts);
+		break;
+	case NODE_JOB:
+		r = add_job(ev, n, &out->hosts);
 		break;
 	case NODE_EXTERNAL:
 		r = add_program(ev, n, &out->hosts);

@@ -24,6 +24,11 @@ static const struct {
 } selectors[] = {
 	{ "sys", NODE_SYS }, { "tag", NODE_TAG }, { "exp", NODE_EXP }, { "var", NODE_VAR }, { "out", NODE_OUT },
 	{ "file", NODE_FILE }, { "local", NODE_LOCAL }, { "all", NODE_ALL }, { "nil", NODE_NIL }, { "not", NODE_NOT },
+	{ "job", NODE_JOB },
+};
+
+const char *const select_results[] = {
+	"okay", "fail", "ok", "failed", "unreachable", "auth", "hostkey", "timeout", "lost", "killed", "skipped", "unknown", NULL
 };
 
 int select_fault(const char *text, size_t at, struct dt_err *err, const char *fmt, ...)
@@ -144,7 +149,7 @@ static bool link_begins(struct parser *ps, const char *s)
 	size_t n = selector_name(s);
 
 	if (n)
-		return kind_of(s, n) >= 0 || (n == 3 && strncmp(s, "job", n) == 0) || find_program(ps, s, n);
+		return kind_of(s, n) >= 0 || find_program(ps, s, n);
 	return (strncmp(s, "all", 3) == 0 || strncmp(s, "nil", 3) == 0) && (!s[3] || strchr(" \t\n)", s[3]));
 }
 
@@ -244,8 +249,6 @@ static int unknown(struct parser *ps, const char *name, size_t n)
 	const char *names[ARRAY_LEN(selectors)], *near;
 	char word[64];
 
-	if (n == 3 && strncmp(name, "job", n) == 0)
-		return FAULT(ps, name, "job: there is no journal of runs yet");
 	for (size_t i = 0; i < ARRAY_LEN(selectors); i++)
 		names[i] = selectors[i].name;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)n, name);
@@ -268,6 +271,69 @@ static bool is_address(const char *s)
 		return false;
 	(void)snprintf(text, sizeof(text), "%.*s", (int)n, s);
 	return inet_pton(AF_INET6, text, out) == 1;
+}
+
+/* "42", "last", "last-1" */
+static bool is_job(const char *s, size_t n)
+{
+	char text[32];
+	long long number;
+
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, s, n);
+	text[n] = '\0';
+	if (strcmp(text, "last") == 0)
+		return true;
+	return str_starts(text, "last-") ? parse_int(text + 5, 0, 1000000, &number) == 0
+					 : parse_int(text, 1, INT64_MAX, &number) == 0;
+}
+
+/* Behind "job:42:".  Where no result stands there, p stays in front of the ':'. */
+static int parse_result(struct parser *ps, struct node *n)
+{
+	const char *at = ps->p + 1, *value;
+	bool rc = str_starts(at, "rc=");
+	size_t len = strcspn(at, ": \t\n)");
+	long long number;
+
+	if (rc || str_starts(at, "out~")) {
+		ps->p = at;
+		value = read_value(ps, !rc);
+		if (!value)
+			return -1;
+		if (!rc)
+			return (n->match = match_new_text(value + 4, ps->err)) ? 0 : -1;
+		if (parse_int(value + 3, 0, 255, &number) != 0)
+			return FAULT(ps, at, "rc= wants an exit status, from 0 to 255");
+		n->rc = (int)number;
+		return 0;
+	}
+	for (const char *const *word = select_results; *word; word++) {
+		if (strlen(*word) != len || strncmp(*word, at, len) != 0)
+			continue;
+		n->result = *word;
+		ps->p = at + len;
+		if (*ps->p == ':' && !link_begins(ps, ps->p + 1))
+			return FAULT(ps, ps->p + 1, "no selector begins here");
+		return 0;
+	}
+	return link_begins(ps, at) ? 0
+	     : FAULT(ps, at, "neither a result (okay, fail, unknown, rc=N, out~REGEX, ...) nor a selector");
+}
+
+static int parse_job(struct parser *ps, struct node *n)
+{
+	size_t len = strcspn(ps->p, ": \t\n)");
+
+	n->rc = -1;
+	if (!is_job(ps->p, len))
+		return FAULT(ps, ps->p, "a job is a number, last, or last-1; dt jobs lists them");
+	n->value = arena_str(&ps->t->arena, ps->p, len);
+	ps->p += len;
+	if (!n->value)
+		return err_nomem(ps->err);
+	return *ps->p == ':' ? parse_result(ps, n) : 0;
 }
 
 /* One selector with its value. */
@@ -303,6 +369,11 @@ static struct node *parse_link(struct parser *ps)
 	/* "tag:x:all:exp:y": nothing behind all, and "nil:" */
 	if (!name && kind != NODE_SYS) {
 		n->value = "";
+	} else if (n->kind == NODE_JOB) {
+		if (parse_job(ps, n) != 0) {
+			match_free(n->match);
+			return NULL;
+		}
 	} else if (address) {
 		ps->p += strcspn(ps->p, " \t\n)");
 		n->value = arena_str(&ps->t->arena, at, (size_t)(ps->p - at));

@@ -14,6 +14,7 @@
 enum node_kind {
 	NODE_OR, NODE_AND, NODE_NOT,			/* with children */
 	NODE_ALL, NODE_NIL, NODE_SYS, NODE_TAG, NODE_EXP, NODE_VAR, NODE_OUT, NODE_FILE, NODE_LOCAL,
+	NODE_JOB,					/* value: the job; result, rc, match */
 	NODE_EXTERNAL					/* program: its path */
 };
 
@@ -23,7 +24,9 @@ struct node {
 	const char *link;		/* "tag:web", for the kinds without children */
 	const char *value;		/* "web", quotes taken away */
 	const char *program;
-	struct match *match;		/* NODE_EXP, and NODE_VAR with '~' */
+	const char *result;
+	int rc;
+	struct match *match;		/* NODE_EXP, and NODE_VAR and NODE_JOB with '~' */
 	struct hostset printed;		/* by program, once it was run for the first link with this value */
 	bool ran;
 	size_t at;			/* where it stands in the text, in bytes */

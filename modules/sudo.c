@@ -1,51 +1,9 @@
 /* sudo - a command on every host as root, through sudo(8) there. */
-#include "dt_module.h"
-
-#include <stdlib.h>
-
-struct input {
-	const char *bytes;
-	size_t len;
-};
-
-static int sudo_prepare(struct dt_call *call, const struct dt_services *dt)
-{
-	struct input *in;
-
-	dt->waits_in_services(call);
-	if (!dt->arg_number(call, "stdin"))
-		return DT_OK;
-	in = calloc(1, sizeof(*in));
-	if (!in) {
-		dt->refuse(call, "out of memory");
-		return DT_FAIL;
-	}
-	dt->set_state(call, in);
-	in->bytes = dt->read_stdin(call, &in->len);
-	return in->bytes ? DT_OK : DT_FAIL;
-}
+#include "lib/command.h"
 
 static int sudo_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt)
 {
-	const struct input *in = dt->state(call);
-	struct dt_exec exec = { .command = dt->arg(call, "command"), .flags = DT_EXEC_SUDO };
-	struct dt_exit end;
-	int r;
-
-	if (in) {
-		exec.in = in->bytes;
-		exec.in_len = in->len;
-	}
-	r = dt->exec(task, &exec, &end);
-	if (r != DT_OK)
-		return r;
-	return end.status == 0 ? DT_OK : DT_FAIL;
-}
-
-static int sudo_finish(struct dt_call *call, const struct dt_services *dt)
-{
-	free(dt->state(call));
-	return DT_OK;
+	return command_run(task, call, dt, DT_EXEC_SUDO);
 }
 
 static const struct dt_param sudo_params[] = {
@@ -60,9 +18,9 @@ static const struct dt_verb sudo_verbs[] = {
 		.kind = DT_ACTION,
 		.summary = "run a command on every host as root",
 		.params = sudo_params,
-		.prepare = sudo_prepare,
+		.prepare = command_prepare,
 		.run = sudo_run,
-		.finish = sudo_finish,
+		.finish = command_finish,
 	},
 	{ 0 }
 };

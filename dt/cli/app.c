@@ -15,6 +15,7 @@
 #include "dt/base/ask.h"
 #include "dt/base/child.h"
 #include "dt/base/log.h"
+#include "dt/cli/past.h"
 #include "dt/run/pool.h"
 #include "dt/ssh/session.h"
 #include "inventory/select.h"
@@ -112,7 +113,7 @@ int app_selectors(struct app *a, const char *prefix, struct strs *out, struct dt
 int app_select(struct app *a, const char *selection, struct dt_err *err)
 {
 	struct strs dirs = { 0 };
-	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = STDIN_FILENO };
+	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = STDIN_FILENO, .job = past_select };
 	int r = -1;
 
 	if (app_inventory(a, err) == 0 && app_selector_dirs(a, &dirs, err) == 0)

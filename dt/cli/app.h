@@ -31,6 +31,8 @@ struct app {
 	int cancel_fd, signal_fd, info_fd;
 	sigset_t signals;
 	bool stdin_taken;		/* a selector has read it */
+	char *const *before;		/* options that stood before a word, as they were typed */
+	int before_count;
 };
 
 /* Defaults and dt.conf.  Each function here: 0, or -1 with the error. */
@@ -60,6 +62,12 @@ int word_modules(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_help(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_version(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_completion(struct app *a, char *const *args, int n, struct dt_err *err);
+int word_jobs(struct app *a, char *const *args, int n, struct dt_err *err);
+int word_show(struct app *a, char *const *args, int n, struct dt_err *err);
+int word_diff(struct app *a, char *const *args, int n, struct dt_err *err);
+int word_follow(struct app *a, char *const *args, int n, struct dt_err *err);
+int word_reconcile(struct app *a, char *const *args, int n, struct dt_err *err);
+int word_stop(struct app *a, char *const *args, int n, struct dt_err *err);
 
 /* Writes to stdout, all of it.  0, or -1: ERR_FAIL "stdout: reason". */
 /*

@@ -139,7 +139,7 @@ static size_t last_item(const char *word, size_t from)
 /* A link of a chain that begins at this place. */
 static void complete_link(struct completion *c, size_t at)
 {
-	static const char *const selectors[] = { "sys", "tag", "exp", "var", "file", "not", "out", "local" };
+	static const char *const selectors[] = { "sys", "tag", "exp", "var", "file", "not", "out", "local", "job" };
 
 	for (size_t i = 0; i < ARRAY_LEN(selectors); i++)
 		offer(c, at, selectors[i], ":");

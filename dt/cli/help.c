@@ -25,6 +25,7 @@ static const struct topic topics[] = {
 	  "  var:KEY=VALUE            by an attribute; var:KEY~REGEX too\n"
 	  "  all, nil                 every host of the inventory; none\n"
 	  "  local:                   this machine, without SSH\n"
+	  "  job:JOB, job:last:fail   hosts of an earlier run, by what became of them\n"
 	  "  out:, file:PATH          names from standard input, from a file\n"
 	  "  NAME:VALUE               what the program selectors/NAME prints\n\n"
 	  "They combine with and, or, not and parentheses, or are chained with a colon:\n\n"

@@ -57,6 +57,7 @@ const struct option_spec option_table[] = {
 	{ OPT("confirm-over", 0, OPT_INT, confirm_over), .arg = "N", .min = 0, .max = 1000000000, .in_conf = true,
 	  .help = "the same for runs on more than N hosts" },
 	{ OPT("interactive", 'i', OPT_BOOL, interactive), .help = "one host at a time, with a terminal" },
+	{ OPT("keep", 0, OPT_BOOL, keep), .help = "the command outlives dt; dt reconcile asks later" },
 
 	{ OPT("user", 'u', OPT_TEXT, user), .arg = "NAME", .check = user_name_fault, .in_conf = true,
 	  .help = "remote user" },

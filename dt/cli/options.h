@@ -32,6 +32,7 @@ struct options {
 	bool confirm;
 	long long confirm_over;	/* 0: never */
 	bool interactive;	/* -i */
+	bool keep;
 	bool no_color;		/* -N, NO_COLOR */
 	char *output;		/* -o */
 	char *user;		/* -u; NULL: by precedence */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "dt/base/escape.h"
-#include "dt/cli/app.h"
+#include "dt/cli/past.h"
 #include "inventory/select.h"
 
 struct why {
@@ -35,7 +35,7 @@ static int explain_selection(struct app *a, const struct host *h, const char *se
 			     struct dt_err *err)
 {
 	struct strs dirs = { 0 };
-	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = -1 };
+	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = -1, .job = past_select };
 	struct hostset hosts = { 0 };
 	bool selected = false;
 	int r = app_selector_dirs(a, &dirs, err);

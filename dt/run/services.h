@@ -65,6 +65,7 @@ struct task_env {
 	void (*emit)(void *arg, size_t index, int stream, const char *data, size_t len);
 	void (*note)(void *arg, size_t index, int level, const char *text);
 	struct transfer_bytes *bytes;	/* of files; or NULL */
+	const char *keep;		/* commands outlive us on the hosts, as KEEP-INDEX; or NULL */
 	void *arg;
 };
 

@@ -255,6 +255,20 @@ static int exec_interactive(struct dt_task *t, const struct dt_exec *e, struct d
 	return ended(t, &got, end);
 }
 
+/* A command whose end means that of the task, and that needs nothing from here once it has begun. */
+static int keep_name(struct dt_task *t, const struct dt_exec *e, struct session_exec *req, char *name, size_t size,
+		     struct dt_err *err)
+{
+	if (e->in_len || e->input || (e->flags & DT_EXEC_SUDO))
+		return err_set(err, ERR_LOCAL, "--keep is for commands that get no input");
+	if (!req->wrap)
+		return err_set(err, ERR_LOCAL, "--keep needs a POSIX shell on the host");
+	(void)snprintf(name, size, "%s-%zu", t->env->keep, t->index);
+	req->keep = name;
+	req->keep_max = t->env->max_output + 1;	/* one more, so that it shows */
+	return 0;
+}
+
 int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end)
 {
 	struct session_exec req = {
@@ -266,12 +280,15 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 	struct session_exit got;
 	struct dt_err err = DT_ERR_INIT;
 	struct sudo sudo = { .become = "" };
+	char kept[80];
 	int r;
 
 	if (t->bad)
 		return DT_FAIL;
 	if (t->env->interactive)
 		return exec_interactive(t, e, end);
+	if (t->env->keep && keep_name(t, e, &req, kept, sizeof(kept), &err) != 0)
+		return task_error(t, &err);
 	buf_init(&sudo.command, 0);
 	if (e->flags & DT_EXEC_SUDO) {
 		if (sudo_command(&sudo, e->command, t->env->sudo != NULL) != 0) {

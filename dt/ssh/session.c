@@ -189,6 +189,24 @@ static bool end_command(struct session *s, const char *marker, const struct sess
 	return gone;
 }
 
+/* Its end is known here, so nobody will ask there. */
+static void forget_kept(struct session *s, const char *name)
+{
+	struct buf command, answer;
+	const struct session_exec req = { .output = collect, .arg = &answer, .deadline = now_ms() + KILL_MS };
+	const struct ssh_env *env = s->env;
+	struct raw_end end = { .status = -1 };
+	struct dt_err err = DT_ERR_INIT;
+
+	buf_init(&command, 65536);
+	buf_init(&answer, 0);
+	s->env = &s->uncancelled;
+	if (wrap_forget(&command, name) != 0 || s->ops->run(s, command.data, NULL, &req, &end, &err) != 0)
+		session_note(s, 1, "what --keep left on the host stays there: %s", err.msg);
+	s->env = env;
+	buf_release(&command);
+}
+
 /* What the transport received, as what the command did. */
 static int decode(const struct raw_end *raw, bool wrapped, struct session_exit *end, struct dt_err *err)
 {
@@ -213,23 +231,26 @@ int session_run(struct session *s, const struct session_exec *req, struct sessio
 	char marker[WRAP_MARKER_SIZE];
 	struct buf command;
 	struct raw_end raw = { .status = -1 };
+	const struct wrap_keep keep = { req->keep, req->keep_max };
+	bool known = false;
 	int r = -1;
 
 	memset(end, 0, sizeof(*end));
 	end->status = -1;
 	buf_init(&command, 4 << 20);
 	wrap_marker(marker);
-	if (req->wrap ? wrap_command(&command, marker, req->command, s->ops->announce) != 0
+	if (req->wrap ? wrap_command(&command, marker, req->command, s->ops->announce, req->keep ? &keep : NULL) != 0
 		      : buf_adds(&command, req->command) != 0) {
 		(void)err_set(err, ERR_LOCAL, "the command is too long");
 		goto out;
 	}
 	r = s->ops->run(s, command.data, req->wrap ? marker : NULL, req, &raw, err);
 	if (r == 0)
-		r = decode(&raw, req->wrap, end, err);
+		known = (r = decode(&raw, req->wrap, end, err)) == 0;
 	else if (raw.begun && (err->code == ERR_TIMEOUT || err->code == ERR_KILLED || err->code == ERR_AUTH)) {
 		bool gone = req->wrap && end_command(s, marker, req);
 
+		known = gone;
 		if (!gone)
 			(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg),
 				       "; could not confirm that it ended on the host");
@@ -237,6 +258,8 @@ int session_run(struct session *s, const struct session_exec *req, struct sessio
 			(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg),
 				       "; ended on the host");
 	}
+	if (known && req->keep)
+		forget_kept(s, req->keep);
 out:
 	buf_release(&command);
 	return r;

@@ -77,6 +77,9 @@ struct session_exec {
 	 * that needs other rights ("sudo -S -p PROMPT --"); NULL: none.
 	 */
 	const char *become;
+	/* The command outlives the connection under this name (struct wrap_keep), with wrap and without input; NULL: not. */
+	const char *keep;
+	size_t keep_max;
 };
 
 /* An end that was really received. */

@@ -180,7 +180,7 @@ def test_store():
 
 
 def test_words():
-    refuse(["jobs"], 2, "jobs")
+    refuse(["jobs", "often"], 2, "dt jobs verify")
     refuse(["help", "a", "b"], 2)
     refuse(["help", "selectoin"], 2 if "selection" in home.dt("help", "selectoin").stderr else 3)
     refuse(["completion", "tcsh"], 2, "tcsh")

@@ -112,7 +112,7 @@ class Den(Fleet):
                 "print('\\npeak',resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss/1024,time.time()-t,file=sys.stderr);"
                 "sys.exit(r)")
         process = subprocess.Popen(
-            [sys.executable, "-c", code, *self.command("-o", "jsonl", "-C", str(together), "-T", "30s", "--command-timeout",
+            [sys.executable, "-c", code, *self.command("-o", "jsonl", "--no-journal", "-C", str(together), "-T", "30s", "--command-timeout",
                                                        "%ds" % timeout, *options, "all", "pull", *args, self.dest)],
             env=self.env, cwd=self.path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30)))

@@ -19,7 +19,7 @@
 static char folder[64], answer[4096];
 static struct inventory *inv;
 static struct strs dirs;
-static struct select_options options = { &dirs, -1, false };
+static struct select_options options = { .selector_dirs = &dirs, .stdin_fd = -1 };
 static struct dt_err error;
 
 static inline const char *in_folder(const char *name)

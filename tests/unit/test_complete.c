@@ -132,7 +132,7 @@ static void test_words(void)
 	check("dt help s", "script|selection|ssh");
 	check("dt trust tag:we", "tag:web");
 	check("dt why db", "db1");
-	check("dt jo", "");	/* reserved */
+	check("dt jo", "job:|jobs");
 	check("dt", "");
 	check("", "");
 }

@@ -27,7 +27,7 @@ static void test_usage(void)
 		width = column > width ? column : width;
 	}
 	CHECK(width <= 84);
-	CHECK(lines <= 72);
+	CHECK(lines <= 80);
 	buf_release(&out);
 }
 
@@ -90,7 +90,7 @@ static void test_topics(void)
 	topic("stream", "stream = yes");
 	buf_init(&out, 100);
 	CHECK_INT(help_topic("nothing", &out), -1);
-	CHECK_INT(help_topic("jobs", &out), -1);
+	CHECK_INT(help_topic("job", &out), -1);
 	CHECK_INT(help_topic("-", &out), -1);
 	CHECK_INT(help_topic("", &out), -1);
 	CHECK_INT(out.len, 0);

@@ -171,8 +171,8 @@ static void test_carets(void)
 	caret("db01:tag:db", "unknown selector \"db01:\"; a host is sys:db01", 0);
 	caret("tag:db and not:db01:tag:db", "unknown selector \"db01:\"; a host is sys:db01", 15);
 	caret("tag:db:db01", "the tag \"db:db01\" holds a character that is not allowed", 4);
-	caret("job:1", "job: there is no journal of runs yet", 0);
-	caret("tag:web:job:1", "job: there is no journal of runs yet", 8);
+	caret("job:1", "job: earlier runs are not to be had here", 0);
+	caret("tag:web:job:1", "job: earlier runs are not to be had here", 8);
 	caret("tag:", "no value", 4);
 	caret("web01 or exp:", "no value", 13);
 	caret("tag:a,b!", "the tag \"b!\" holds a character that is not allowed", 6);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,7 +59,7 @@ static int run(size_t shell, const char *command, bool announce, const char *mar
 	int status = -1;
 
 	buf_init(&line, 65536);
-	CHECK(wrap_command(&line, marker, command, announce) == 0);
+	CHECK(wrap_command(&line, marker, command, announce, NULL) == 0);
 	if (start(&c, shell, line.data) == 0)
 		status = finish(&c, out, err);
 	else
@@ -130,7 +131,7 @@ static void test_kill(void)
 			buf_init(&kill_line, 65536);
 			buf_init(&out, 4096);
 			buf_init(&err, 4096);
-			CHECK(wrap_command(&line, marker, commands[i], false) == 0);
+			CHECK(wrap_command(&line, marker, commands[i], false, NULL) == 0);
 			CHECK(wrap_kill(&kill_line, marker, NULL) == 0);
 			CHECK(start(&c, s, line.data) == 0);
 			while (read(c.out, &c1, 1) != 1)
@@ -186,7 +187,7 @@ static void test_kill_of_what_is_left(void)
 		buf_init(&line, 65536);
 		buf_init(&out, 4096);
 		buf_init(&err, 4096);
-		CHECK(wrap_command(&line, marker, "sleep 1000 & exit 0", false) == 0);
+		CHECK(wrap_command(&line, marker, "sleep 1000 & exit 0", false, NULL) == 0);
 		CHECK(start(&c, s, line.data) == 0);
 		while (!child_ended(&c))
 			(void)poll(NULL, 0, 1);
@@ -207,18 +208,187 @@ static void test_kill_of_what_is_left(void)
 	}
 }
 
+/* ---- commands that are kept ---- */
+
+static char home[64];
+
+static const char *in_home(const char *name)
+{
+	static char path[4][200];
+	static unsigned n;
+
+	(void)snprintf(path[++n % 4], sizeof(path[0]), "%s/%s", home, name);
+	return path[n % 4];
+}
+
+static int run_line(size_t shell, struct buf *line, struct buf *out, struct buf *err)
+{
+	struct child c;
+	int status = -1;
+
+	buf_clear(out);
+	buf_clear(err);
+	if (start(&c, shell, line->data) == 0)
+		status = finish(&c, out, err);
+	else
+		CHECK(!"the shell is missing");
+	buf_clear(line);
+	return status;
+}
+
+static int keep_in(struct buf *line, const char *command, size_t max)
+{
+	const struct wrap_keep keep = { "dt-1-0", max };
+
+	return wrap_command(line, "dt-0123456789abcdef", command, false, &keep);
+}
+
+static void asks(size_t shell, const char *want)
+{
+	struct buf line, out, err;
+
+	buf_init(&line, 65536);
+	buf_init(&out, 65536);
+	buf_init(&err, 65536);
+	CHECK(wrap_ask(&line, "dt-1-0") == 0);
+	CHECK_INT(run_line(shell, &line, &out, &err), 0);
+	if (str_ends(want, "*"))
+		CHECK(strncmp(out.data, want, strlen(want) - 1) == 0);
+	else
+		CHECK_STR(out.data, want);
+	CHECK_STR(err.data, "");
+	buf_release(&line);
+	buf_release(&out);
+	buf_release(&err);
+}
+
+static void forgets(size_t shell)
+{
+	struct buf line, out, err;
+
+	buf_init(&line, 65536);
+	buf_init(&out, 65536);
+	buf_init(&err, 65536);
+	CHECK(wrap_forget(&line, "dt-1-0") == 0);
+	CHECK_INT(run_line(shell, &line, &out, &err), 0);
+	asks(shell, "none\n");
+	buf_release(&line);
+	buf_release(&out);
+	buf_release(&err);
+}
+
+static void test_kept(void)
+{
+	struct buf line, out, err;
+	char command[120], want[120];
+
+	buf_init(&line, 65536);
+	buf_init(&out, 65536);
+	buf_init(&err, 65536);
+	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+		for (int status = 0; status < 256; status += 85) {
+			(void)snprintf(command, sizeof(command), "read x; umask; echo \"o$x\"; echo e >&2; printf z; exit %d", status);
+			CHECK(keep_in(&line, command, 100) == 0);
+			CHECK_INT(run_line(s, &line, &out, &err), status == WRAP_XOR ? 1000 + SIGUSR2 : status ^ WRAP_XOR);
+			CHECK(str_ends(out.data, "\no\nz"));
+			CHECK(!strstr(out.data, "77\n"));	/* the umask is that of the login */
+			CHECK_STR(err.data, "e\n");
+			(void)snprintf(want, sizeof(want), "ended %d %zu 2\n%se\n", status, out.len, out.data);
+			asks(s, want);
+			forgets(s);
+		}
+		/* what is kept is cut, and the command does not notice */
+		CHECK(keep_in(&line, "head -c 300000 /dev/zero >&2; echo $?; echo 123456789", 8) == 0);
+		CHECK_INT(run_line(s, &line, &out, &err), WRAP_XOR);
+		CHECK_STR(out.data, "0\n123456");
+		CHECK_INT(err.len, 8);
+		forgets(s);
+	}
+	buf_release(&line);
+	buf_release(&out);
+	buf_release(&err);
+}
+
+static void test_kept_and_killed(void)
+{
+	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+		struct buf line;
+		struct child c;
+
+		buf_init(&line, 65536);
+		CHECK(keep_in(&line, "echo on; sleep 1000", 100) == 0);
+		CHECK(start(&c, s, line.data) == 0);
+		while (access(in_home(".cache/dt/dt-1-0.out"), F_OK) != 0)
+			(void)poll(NULL, 0, 1);
+		asks(s, "running *");
+		(void)kill(-c.pid, SIGKILL);
+		while (!child_ended(&c))
+			(void)poll(NULL, 0, 1);
+		child_end(&c);
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+		asks(s, "gone\n");
+		forgets(s);
+		buf_release(&line);
+	}
+}
+
+/* A folder that is a link, or open to others, is none; then nothing begins. */
+static void test_planted(void)
+{
+	struct buf line, out, err;
+
+	buf_init(&line, 65536);
+	buf_init(&out, 65536);
+	buf_init(&err, 65536);
+	CHECK_INT(rename(in_home(".cache/dt"), in_home("elsewhere")), 0);
+	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
+		for (int open = 0; open < 2; open++) {
+			if (open)
+				CHECK(mkdir(in_home(".cache/dt"), 0777) == 0 && chmod(in_home(".cache/dt"), 0770) == 0);
+			else
+				CHECK_INT(symlink(in_home("elsewhere"), in_home(".cache/dt")), 0);
+			CHECK(keep_in(&line, "echo begun", 100) == 0);
+			CHECK_INT(run_line(s, &line, &out, &err), 126 ^ WRAP_XOR);
+			CHECK_STR(out.data, "");
+			CHECK_STR(err.data, "--keep: no folder for it in the home or runtime folder\n");
+			asks(s, "none\n");
+			/* the runtime folder is the other place */
+			(void)setenv("XDG_RUNTIME_DIR", home, 1);
+			CHECK(keep_in(&line, "echo begun", 100) == 0);
+			CHECK_INT(run_line(s, &line, &out, &err), WRAP_XOR);
+			asks(s, "ended 0 6 0\nbegun\n");
+			forgets(s);
+			CHECK_INT(remove(in_home("dt")), 0);
+			(void)setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
+			CHECK_INT(remove(in_home(".cache/dt")), 0);
+		}
+	}
+	CHECK_INT(remove(in_home("elsewhere")), 0);
+	buf_release(&line);
+	buf_release(&out);
+	buf_release(&err);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		TEST(test_status), TEST(test_killed_shell_is_silent), TEST(test_kill), TEST(test_kill_of_nothing),
-		TEST(test_kill_of_what_is_left), { NULL, NULL },
+		TEST(test_kill_of_what_is_left), TEST(test_kept), TEST(test_kept_and_killed), TEST(test_planted), { NULL, NULL },
 	};
 
 	char connection[64];
+	int failed;
 
 	/* as sshd and dropbear set it; what runs below here is found by it */
 	(void)snprintf(connection, sizeof(connection), "127.0.0.1 %d 127.0.0.1 22", (int)getpid());
 	(void)setenv("SSH_CONNECTION", connection, 1);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	return test_main(tests, argc, argv);
+	(void)snprintf(home, sizeof(home), "/tmp/test_wrap.XXXXXX");
+	if (!mkdtemp(home))
+		return 1;
+	(void)setenv("HOME", home, 1);
+	(void)setenv("XDG_RUNTIME_DIR", "/nonexistent", 1);
+	failed = test_main(tests, argc, argv);
+	return failed | remove(in_home(".cache")) | remove(home) ? 1 : 0;
 }
