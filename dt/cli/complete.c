@@ -306,8 +306,7 @@ static void complete_word_arguments(struct completion *c, const char *word)
 static void complete_first(struct completion *c)
 {
 	for (const struct word_spec *w = word_table; w->name; w++)
-		if (!w->reserved)
-			offer(c, 0, w->name, "");
+		offer(c, 0, w->name, "");
 	complete_selection(c);
 }
 

@@ -113,8 +113,6 @@ static int add_words(struct buf *out)
 	for (const struct word_spec *w = word_table; w->name && r == 0; w++) {
 		char left[80];
 
-		if (w->reserved)
-			continue;
 		(void)snprintf(left, sizeof(left), "%s%s%s", w->name, *w->args ? " " : "", w->args);
 		r = add_entry(out, left, w->help);
 	}
@@ -284,7 +282,7 @@ int help_topic(const char *topic, struct buf *out)
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
 		if (strcmp(topics[i].name, topic) == 0)
 			return buf_adds(out, topics[i].text);
-	if (word && !word->reserved)
+	if (word)
 		return buf_addf(out, "dt %s%s%s\n  %s\n", word->name, *word->args ? " " : "", word->args, word->help);
 	option = option_topic(topic);
 	return option ? help_option(option, out) : -1;
@@ -292,14 +290,13 @@ int help_topic(const char *topic, struct buf *out)
 
 const char *help_nearest(const char *topic)
 {
-	const char *names[64];
+	const char *names[128];
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
 		names[n++] = topics[i].name;
 	for (const struct word_spec *w = word_table; w->name && n < ARRAY_LEN(names); w++)
-		if (!w->reserved)
-			names[n++] = w->name;
+		names[n++] = w->name;
 	for (const struct option_spec *s = option_table; s->name && n < ARRAY_LEN(names); s++)
 		names[n++] = s->name;
 	return nearest(str_starts(topic, "--") ? topic + 2 : topic, names, n);

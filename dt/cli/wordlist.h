@@ -7,13 +7,10 @@
 #ifndef DT_CLI_WORDLIST_H
 #define DT_CLI_WORDLIST_H
 
-#include <stdbool.h>
-
 struct word_spec {
 	const char *name;
 	const char *args;	/* "SELECTION", or "" */
 	const char *help;
-	bool reserved;		/* kept for a later dt: refused, with a word about sys: */
 };
 
 /* Ends with a NULL name. */
