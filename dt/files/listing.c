@@ -179,6 +179,8 @@ static int take_file(struct listing *l, const char *line, struct dt_err *err)
 	if (l->summing || kind == '-')
 		return answer_nonsense(err);
 	if (kind == 't' && strcmp(name, ".") == 0) {
+		if (!S_ISDIR(mode))
+			return answer_nonsense(err);
 		l->modes[l->current - 1] = (mode_t)mode & 0777;
 		return 0;
 	}

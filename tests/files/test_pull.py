@@ -97,12 +97,13 @@ def test_sizes():
         empty()
         for size in (0, 1, 511, 512, 513, 100001) if transport == "libssh2" else (0, 1, 1024):
             name = "f%d" % size
-            put(name, os.urandom(size))
+            data = os.urandom(size)
+            put(name, data)
             says("created", "--transport", transport, "pull", sources=[name])
             says("unchanged", "--transport", transport, "pull", sources=[name])
             says("unchanged", "--transport", transport, "pull", "--check", sources=[name])
             if size:
-                put(name, os.urandom(size))
+                put(name, data[:-1] + bytes([data[-1] ^ 1]))
                 says("changed", "--transport", transport, "pull", sources=[name])
         arrived()
         no_stage()
