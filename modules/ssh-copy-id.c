@@ -55,71 +55,32 @@ static const char others[] =
 struct keys {
 	char *text;		/* the lines that are sent */
 	size_t len, count;
-	size_t size;		/* of text; the lines of a file always fit */
 };
 
-/* Adds a line "TYPE BASE64 [COMMENT]", unless its key is there; text has room.  NULL, or what is wrong with it. */
-static const char *add_line(struct keys *k, const char *line)
+/* Adds a line "TYPE BASE64 [COMMENT]", unless its key is there. */
+static const char *add_line(void *arg, const char *line)
 {
+	struct keys *k = arg;
 	struct public_key key;
 	const char *wrong = public_key_parse(&key, line, false);
-	char *end = k->text + k->len;
+	size_t room = strlen(line) + 2;	/* with one blank for many it grows no longer */
+	char *text, *end;
 	int len;
 
 	if (wrong)
 		return wrong;
-	len = snprintf(end, k->size - k->len, "%.*s %.*s", (int)key.type_len, key.type, (int)key.blob_len, key.blob);
-	if (memmem(k->text, k->len, end, (size_t)len))
+	text = realloc(k->text, k->len + room);
+	if (!text)
+		return "out of memory";
+	k->text = text;
+	end = text + k->len;
+	len = snprintf(end, room, "%.*s %.*s", (int)key.type_len, key.type, (int)key.blob_len, key.blob);
+	if (memmem(text, k->len, end, (size_t)len))
 		return NULL;
+	len += snprintf(end + len, room - (size_t)len, "%s%s\n", *key.comment ? " " : "", key.comment);
 	k->len += (size_t)len;
-	k->len += (size_t)snprintf(k->text + k->len, k->size - k->len, "%s%s\n", *key.comment ? " " : "", key.comment);
 	k->count++;
 	return NULL;
-}
-
-/* Adds the keys of a file.  DT_OK, or DT_FAIL after refuse(). */
-static int add_file(struct dt_call *call, const struct dt_services *dt, struct keys *k, const char *path)
-{
-	size_t len;
-	const char *text = dt->read_file(call, path, &len);
-	char *copy, *rest, *line, *grown;
-	bool seen = false;
-
-	if (!text)
-		return DT_FAIL;
-	copy = memchr(text, '\0', len) ? NULL : strdup(text);
-	grown = realloc(k->text, k->len + len + 2);
-	if (grown) {
-		k->text = grown;
-		k->size = k->len + len + 2;
-	}
-	if (!copy || !grown) {
-		free(copy);
-		dt->refuse(call, "%s: not a file of public keys", path);
-		return DT_FAIL;
-	}
-	rest = copy;
-	for (int number = 1; (line = strsep(&rest, "\n")) != NULL; number++) {
-		const char *wrong;
-
-		line += strspn(line, " \t");
-		if (*line && line[strlen(line) - 1] == '\r')
-			line[strlen(line) - 1] = '\0';
-		if (!*line || *line == '#')
-			continue;
-		wrong = add_line(k, line);
-		if (wrong) {
-			dt->refuse(call, "%s:%d: %s", path, number, wrong);
-			free(copy);
-			return DT_FAIL;
-		}
-		seen = true;
-	}
-	free(copy);
-	if (seen)
-		return DT_OK;
-	dt->refuse(call, "%s: no public key in it", path);
-	return DT_FAIL;
 }
 
 /* Our own keys, where none is named. */
@@ -132,7 +93,7 @@ static int add_own(struct dt_call *call, const struct dt_services *dt, struct ke
 
 	for (const char *const *name = names; home && *name && r == DT_OK; name++)
 		if (snprintf(path, sizeof(path), "%s/.ssh/%s.pub", home, *name) < (int)sizeof(path) && access(path, R_OK) == 0)
-			r = add_file(call, dt, k, path);
+			r = public_key_file(call, dt, path, add_line, k);
 	if (r == DT_OK && !k->count) {
 		dt->refuse(call, "no public key in ~/.ssh; name a file");
 		return DT_FAIL;
@@ -155,7 +116,7 @@ static int copy_prepare(struct dt_call *call, const struct dt_services *dt)
 	dt->waits_in_services(call);
 	files = dt->arg_list(call, "files", &n);
 	for (size_t i = 0; i < n && r == DT_OK; i++)
-		r = add_file(call, dt, k, files[i]);
+		r = public_key_file(call, dt, files[i], add_line, k);
 	return r == DT_OK && !n ? add_own(call, dt, k) : r;
 }
 

@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "dt/base/util.h"
+
 /* One line, byte by byte, so that what follows it is left; the answer's memory is zeroed. */
 static struct secret *read_line(int fd)
 {
@@ -45,7 +47,7 @@ static struct secret *read_hidden(int fd, const char *prompt)
 
 	sigfillset(&all);
 	/* what ends no question */
-	for (size_t i = 0; i < sizeof(harmless) / sizeof(*harmless); i++)
+	for (size_t i = 0; i < ARRAY_LEN(harmless); i++)
 		sigdelset(&all, harmless[i]);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC);

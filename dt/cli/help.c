@@ -54,6 +54,7 @@ static const struct topic topics[] = {
 	  "    3  the module could not be loaded or refused its arguments; the same\n"
 	  "    4  at least one host was not reached, or was lost or too slow\n"
 	  "    5  every host was reached, and on at least one the action failed\n"
+	  "    6  stopped early by --max-fail or a failed canary\n"
 	  "    7  the selection matched no host\n"
 	  "  130  interrupted (128 and the signal's number)\n\n"
 	  "With -S, where every host was reached: the largest remote status.\n" },
@@ -126,7 +127,8 @@ int help_usage(struct buf *out)
 	r = buf_adds(out, "dt [OPTIONS] SELECTION MODULE [ARGUMENTS...]   act on hosts over SSH, in parallel\n"
 			  "dt WORD [ARGUMENTS...]                         about dt itself\n\n"
 			  "Selections:\n"
-			  "  web[01-20],db1  tag:linux,-old  exp:REGEX  var:KEY=VALUE  all  file:PATH\n"
+			  "  web[01-20],db1  tag:linux,-old  exp:REGEX  var:KEY=VALUE  all  local:\n"
+			  "  job:last:fail (dt jobs)  file:PATH  out: (standard input)\n"
 			  "  combined with and, or, not and ( ), or chained: tag:linux:exp:web\n\n"
 			  "Options:\n");
 	if (r == 0)

@@ -4,7 +4,6 @@
  * Answers are compared by SHA-256, so that n hosts cost n; the texts of one
  * host stand for those of its group.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +15,14 @@
 #include "dt/cli/past.h"
 #include "dt/report/format.h"
 #include "dt/report/mask.h"
-#include "dt/report/textdiff.h"
-#include "inventory/range.h"
 
 #define USAGE "dt diff JOB1 JOB2 [--mask]"
-#define RULE "---------------\n"
-#define STDERR_MARK "-- stderr\n"
 #define NOWHERE SIZE_MAX
 
 /* What a host answered: how it ended, and both streams. */
 struct text {
 	struct buf label, body;
+	size_t out;		/* of body is standard output */
 };
 
 struct side {
@@ -60,6 +56,7 @@ static void text_init(struct text *t)
 {
 	buf_init(&t->label, REASON_MAX + 256);
 	buf_init(&t->body, SIZE_MAX / 2);
+	t->out = 0;
 }
 
 static void text_release(struct text *t)
@@ -68,35 +65,30 @@ static void text_release(struct text *t)
 	buf_release(&t->body);
 }
 
-static int end_line(struct buf *b)
+/* Adds a stream; a newline at its end makes no difference, as in a status line. */
+static int add_stream(const struct result *r, int stream, bool masked, struct buf *out)
 {
-	return b->len && b->data[b->len - 1] != '\n' ? buf_addc(b, '\n') : 0;
+	struct buf said;
+	int ret;
+
+	buf_init(&said, SIZE_MAX / 2);
+	ret = output_stream(&r->output, stream, &said);
+	if (ret == 0 && said.len && said.data[said.len - 1] != '\n')
+		ret = buf_addc(&said, '\n');
+	if (ret == 0 && said.len && stream == STREAM_ERR)
+		ret = buf_adds(out, REPORT_STDERR);
+	if (ret == 0)
+		ret = masked ? mask(out, said.data, said.len) : buf_add(out, said.data, said.len);
+	buf_release(&said);
+	return ret;
 }
 
 static int make_text(const struct result *r, bool masked, struct text *t)
 {
-	struct buf out, all;
-	size_t at;
-	int ret;
-
-	buf_init(&out, SIZE_MAX / 2);
-	buf_init(&all, SIZE_MAX / 2);
-	ret = result_label(r, &t->label);
-	if (ret == 0 && output_truncated(&r->output))
-		ret = buf_addf(&t->label, "%soutput cut at %zu bytes", t->label.len ? ", " : "", r->output.bytes.len);
-	/* a newline at the end makes no difference, as in a status line */
-	ret |= output_stream(&r->output, STREAM_OUT, &all) | end_line(&all) | output_stream(&r->output, STREAM_ERR, &out);
-	at = all.len;
-	if (out.len)
-		ret |= buf_adds(&all, STDERR_MARK) | buf_add(&all, out.data, out.len) | end_line(&all);
-	if (ret == 0 && masked)
-		ret = mask(&t->body, all.data, at) | (out.len ? buf_adds(&t->body, STDERR_MARK) : 0) |
-		      (out.len ? mask(&t->body, all.data + at + strlen(STDERR_MARK), all.len - at - strlen(STDERR_MARK)) : 0);
-	else if (ret == 0)
-		ret = buf_add(&t->body, all.data, all.len);
-	buf_release(&out);
-	buf_release(&all);
-	return ret;
+	if (result_heading(r, &t->label) != 0 || add_stream(r, STREAM_OUT, masked, &t->body) != 0)
+		return -1;
+	t->out = t->body.len;
+	return add_stream(r, STREAM_ERR, masked, &t->body);
 }
 
 static int take(void *arg, const struct result *r, struct dt_err *err)
@@ -113,6 +105,8 @@ static int take(void *arg, const struct result *r, struct dt_err *err)
 	ret = !sum || make_text(r, s->masked, &t) != 0 ? err_nomem(err) : 0;
 	if (ret == 0) {
 		sha256_add(sum, t.label.data, t.label.len + 1);
+		/* a stream that looks like both is another answer */
+		sha256_add(sum, &t.out, sizeof(t.out));
 		sha256_add(sum, t.body.data, t.body.len);
 		sha256_end(sum, s->sums[r->index]);
 	}
@@ -261,7 +255,6 @@ static int by_size(const void *a, const void *b)
 static int add_names(struct diff *d, const struct group *g)
 {
 	const char **names = calloc(g->n, sizeof(*names));
-	struct buf folded, shown;
 	int r;
 
 	if (!names)
@@ -271,17 +264,10 @@ static int add_names(struct diff *d, const struct group *g)
 
 		names[i] = d->side[which].names.v[g->v[i].at[which]];
 	}
-	buf_init(&folded, SIZE_MAX / 2);
-	buf_init(&shown, SIZE_MAX / 2);
-	r = range_fold(names, g->n, &folded) | escape(&shown, folded.data, folded.len);
-	if (g->n > 1)
-		r |= buf_addf(&shown, " (%zu)", g->n);
-	r |= buf_adds(&d->to.out, RULE) | report_paint(&d->to, &d->to.out, COLOR_HOST, shown.data) |
-	     buf_adds(&d->to.out, "\n" RULE);
-	buf_release(&folded);
-	buf_release(&shown);
+	r = buf_adds(&d->to.out, REPORT_RULE) || report_names(&d->to, names, g->n) ||
+	    buf_adds(&d->to.out, "\n" REPORT_RULE);
 	free(names);
-	return r;
+	return r ? -1 : 0;
 }
 
 static int fetch(struct side *s, size_t i, struct text *t, struct dt_err *err)
@@ -305,27 +291,10 @@ static int add_heading(struct diff *d, int which, const struct text *t)
 	buf_init(&b, 65536);
 	r = buf_addf(&b, "%s job %" PRId64, which ? "+++" : "---", d->side[which].job.number);
 	if (t->label.len)
-		r |= buf_adds(&b, ": ") | escape(&b, t->label.data, t->label.len);
-	r |= report_paint(&d->to, &d->to.out, which ? COLOR_ADD : COLOR_DEL, b.data) | buf_addc(&d->to.out, '\n');
+		r |= buf_adds(&b, ": ") || escape(&b, t->label.data, t->label.len);
+	r |= report_paint(&d->to, &d->to.out, which ? COLOR_ADD : COLOR_DEL, b.data) || buf_addc(&d->to.out, '\n');
 	buf_release(&b);
-	return r;
-}
-
-static int add_line(void *arg, char mark, const char *line, size_t len)
-{
-	struct diff *d = arg;
-	enum color color = mark == '-' ? COLOR_DEL : mark == '+' ? COLOR_ADD : COLOR_INFO;
-	struct buf shown;
-	int r;
-
-	buf_init(&shown, 6 * (len + 1));
-	r = mark == '@' ? 0 : buf_addc(&shown, mark);
-	r |= report_text(&d->to, &shown, line, len);
-	if (r == 0)
-		r = mark == ' ' || d->to.run->raw ? buf_add(&d->to.out, shown.data, shown.len)
-						  : report_paint(&d->to, &d->to.out, color, shown.data);
-	buf_release(&shown);
-	return r | buf_addc(&d->to.out, '\n');
+	return r ? -1 : 0;
 }
 
 static int add_texts(struct diff *d, const struct change *c, struct text t[2], struct dt_err *err)
@@ -334,8 +303,8 @@ static int add_texts(struct diff *d, const struct change *c, struct text t[2], s
 		if (fetch(&d->side[i], c->at[i], &t[i], err) != 0)
 			return -1;
 	if (add_heading(d, 0, &t[0]) != 0 || add_heading(d, 1, &t[1]) != 0 ||
-	    textdiff(t[0].body.data, t[0].body.len, t[1].body.data, t[1].body.len, add_line, d) != 0)
-		return err_nomem(err);
+	    report_diff(&d->to, &t[0].body, &t[1].body) != 0)
+		return d->to.sys ? err_sys(err, ERR_FAIL, d->to.sys, "%s", d->to.what) : err_nomem(err);
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #include "dt/base/escape.h"
 #include "dt/base/util.h"
 #include "dt/report/hooks.h"
+#include "dt/report/textdiff.h"
+#include "inventory/range.h"
 
 const struct format formats[] = {
 	{
@@ -133,6 +135,47 @@ int report_text(const struct report *to, struct buf *out, const char *data, size
 	return to->run->raw ? buf_add(out, data, len) : escape(out, data, len);
 }
 
+int report_names(struct report *to, const char *const *names, size_t n)
+{
+	struct buf folded, shown;
+	int r;
+
+	buf_init(&folded, SIZE_MAX / 2);
+	buf_init(&shown, SIZE_MAX / 2);
+	r = range_fold(names, n, &folded) || escape(&shown, folded.data, folded.len) ||
+	    (n > 1 && buf_addf(&shown, " (%zu)", n)) || report_paint(to, &to->out, COLOR_HOST, shown.data);
+	buf_release(&folded);
+	buf_release(&shown);
+	return r ? -1 : 0;
+}
+
+static int diff_line(void *arg, char kind, const char *line, size_t len)
+{
+	struct report *to = arg;
+	enum color color = kind == '-' ? COLOR_DEL : kind == '+' ? COLOR_ADD : COLOR_INFO;
+	struct buf shown;
+	int r;
+
+	buf_init(&shown, 6 * (len + 1));
+	r = kind == '@' ? 0 : buf_addc(&shown, kind);
+	r |= report_text(to, &shown, line, len);
+	if (r == 0)
+		r = kind == ' ' || to->run->raw ? buf_add(&to->out, shown.data, shown.len)
+						: report_paint(to, &to->out, color, shown.data);
+	buf_release(&shown);
+	if (r == 0 && buf_addc(&to->out, '\n') == 0)
+		return report_flush(to);
+	errno = ENOMEM;
+	return -1;
+}
+
+int report_diff(struct report *to, const struct buf *a, const struct buf *b)
+{
+	if (textdiff(a->data, a->len, b->data, b->len, diff_line, to) == 0)
+		return 0;
+	return to->sys || errno == ENOMEM ? -1 : report_failed(to, "diff");
+}
+
 static const char *reason_word(const struct result *r)
 {
 	switch (r->outcome) {
@@ -180,4 +223,12 @@ int result_label(const struct result *r, struct buf *out)
 	if (str_ends(out->data, ": "))
 		out->data[out->len -= 2] = '\0';
 	return 0;
+}
+
+int result_heading(const struct result *r, struct buf *out)
+{
+	if (result_label(r, out) != 0)
+		return -1;
+	return output_truncated(&r->output) ?
+		buf_addf(out, "%soutput cut at %zu bytes", out->len ? ", " : "", r->output.bytes.len) : 0;
 }

@@ -90,6 +90,13 @@ int report_failed(struct report *to, const char *what);
 int report_paint(struct report *to, struct buf *out, enum color c, const char *text);
 /* Adds bytes of a host: escaped, or with raw as they came.  Both: 0, or -1. */
 int report_text(const struct report *to, struct buf *out, const char *data, size_t len);
+/* What stands around the names of hosts that said the same, and before their standard error. */
+#define REPORT_RULE "---------------\n"
+#define REPORT_STDERR "-- stderr\n"
+/* Adds names of hosts as ranges, with their number: "web[01-20,25] (21)". */
+int report_names(struct report *to, const char *const *names, size_t n);
+/* Adds how text b differs from a (textdiff.h), in colours.  0, or -1 as a hook returns it. */
+int report_diff(struct report *to, const struct buf *a, const struct buf *b);
 
 /*
  * The parts of a status line, shared by the filters of dt/tools.
@@ -108,6 +115,8 @@ int omni_line(struct buf *out, const char *status, const char *encoding, const c
 int result_reason(const struct result *r, struct buf *out);
 /* The same where no output follows: "exit 3".  out is empty before. */
 int result_label(const struct result *r, struct buf *out);
+/* The same, and whether output was cut: what an answer is beside its output. */
+int result_heading(const struct result *r, struct buf *out);
 /* A result's message as it stands in a status line: reason and output.  stream: output was shown already. */
 int result_message(const struct result *r, bool stream, bool raw, struct buf *out);
 

@@ -1,5 +1,4 @@
 /* gather: hosts with the same answer, and the answer once; diff: how the others differ from most (dt-output(5)). */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +9,7 @@
 #include "dt/report/mask.h"
 #include "dt/report/spool.h"
 #include "dt/report/status_line.h"
-#include "dt/report/textdiff.h"
-#include "inventory/range.h"
 
-#define RULE "---------------\n"
-#define STDERR_MARK "-- stderr"
 #define MESSAGE_MAX (6UL << 30)	/* of a line that is read: the longest output that dt keeps, escaped */
 
 struct gathered {
@@ -66,7 +61,7 @@ static int mask_in_place(struct buf *text, size_t from)
 	int r;
 
 	buf_init(&masked, SIZE_MAX / 2);
-	r = buf_add(&masked, text->data, from) | mask(&masked, text->data + from, text->len - from);
+	r = buf_add(&masked, text->data, from) || mask(&masked, text->data + from, text->len - from);
 	if (r == 0) {
 		buf_release(text);
 		*text = masked;
@@ -109,10 +104,8 @@ int gather_end(struct report *to, const struct result *r)
 	buf_init(&label, REASON_MAX + 256);
 	buf_init(&text[0], SIZE_MAX / 2);
 	buf_init(&text[1], SIZE_MAX / 2);
-	if (result_label(r, &label) == 0 && output_stream(&r->output, STREAM_OUT, &text[0]) == 0 &&
-	    output_stream(&r->output, STREAM_ERR, &text[1]) == 0 &&
-	    (!output_truncated(&r->output) ||
-	     buf_addf(&label, "%soutput cut at %zu bytes", label.len ? ", " : "", r->output.bytes.len) == 0))
+	if (result_heading(r, &label) == 0 && output_stream(&r->output, STREAM_OUT, &text[0]) == 0 &&
+	    output_stream(&r->output, STREAM_ERR, &text[1]) == 0)
 		ret = add(to, r->index, r->host, r->outcome == OUTCOME_OK, &label, text);
 	buf_release(&label);
 	buf_release(&text[0]);
@@ -165,38 +158,20 @@ const struct view gather_view = { .begin = view_begin, .text = view_text, .done 
 
 /* ---- the groups ---- */
 
-/* Adds "web[01-20,25] (21)". */
-static int add_names(struct report *to, const struct group *group)
-{
-	struct buf names, shown;
-	int r;
-
-	buf_init(&names, SIZE_MAX / 2);
-	buf_init(&shown, SIZE_MAX / 2);
-	r = range_fold(group->hosts, group->n, &names) | escape(&shown, names.data, names.len);
-	if (r == 0 && group->n > 1)
-		r = buf_addf(&shown, " (%zu)", group->n);
-	if (r == 0)
-		r = report_paint(to, &to->out, COLOR_HOST, shown.data);
-	buf_release(&names);
-	buf_release(&shown);
-	return r;
-}
-
 static int add_heading(struct report *to, const struct group *group)
 {
 	struct buf label;
 	int r;
 
-	if (buf_adds(&to->out, RULE) != 0 || add_names(to, group) != 0)
+	if (buf_adds(&to->out, REPORT_RULE) != 0 || report_names(to, group->hosts, group->n) != 0)
 		return -1;
 	buf_init(&label, 6 * (strlen(group->label) + 1));
 	r = escape(&label, group->label, strlen(group->label));
 	if (r == 0 && label.len)
-		r = buf_adds(&to->out, ": ") |
+		r = buf_adds(&to->out, ": ") ||
 		    report_paint(to, &to->out, group->ok ? COLOR_INFO : COLOR_FAIL, label.data);
 	buf_release(&label);
-	return r | buf_adds(&to->out, "\n" RULE);
+	return r || buf_adds(&to->out, "\n" REPORT_RULE) ? -1 : 0;
 }
 
 /* A group's text in lines, each with its newline: standard output, and after a mark standard error. */
@@ -210,11 +185,11 @@ static int whole_text(struct report *to, size_t i, struct buf *out)
 	if (out->len && buf_addc(out, '\n') != 0)
 		return -1;
 	at = out->len;
-	if (buf_adds(out, STDERR_MARK "\n") != 0)
+	if (buf_adds(out, REPORT_STDERR) != 0)
 		return -1;
 	if (gather_text(g->gather, i, 1, out) != 0)
 		return report_failed(to, "temporary file");
-	if (out->len > at + strlen(STDERR_MARK "\n"))
+	if (out->len > at + strlen(REPORT_STDERR))
 		return buf_addc(out, '\n');
 	out->len = at;
 	out->data[at] = '\0';
@@ -257,32 +232,18 @@ int gather_summary(struct report *to, const struct tally *t)
 
 /* ---- the differences ---- */
 
-static int diff_line(void *arg, char kind, const char *line, size_t len)
-{
-	struct report *to = arg;
-	enum color color = kind == '-' ? COLOR_DEL : kind == '+' ? COLOR_ADD : COLOR_INFO;
-	struct buf shown;
-	int r;
-
-	buf_init(&shown, 6 * (len + 1));
-	r = kind == '@' ? 0 : buf_addc(&shown, kind);
-	r |= report_text(to, &shown, line, len);
-	if (r == 0)
-		r = kind == ' ' || to->run->raw ? buf_add(&to->out, shown.data, shown.len)
-						: report_paint(to, &to->out, color, shown.data);
-	buf_release(&shown);
-	return r != 0 || buf_addc(&to->out, '\n') != 0 ? -1 : report_flush(to);
-}
-
 /* "--- NAMES" and "+++ NAMES". */
 static int diff_heading(struct report *to, const struct group *a, const struct group *b)
 {
 	const char *const marks[] = { "--- ", "+++ " };
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
+		const struct group *g = i ? b : a;
+
 		if (report_paint(to, &to->out, i ? COLOR_ADD : COLOR_DEL, marks[i]) != 0 ||
-		    add_names(to, i ? b : a) != 0 || buf_addc(&to->out, '\n') != 0)
+		    report_names(to, g->hosts, g->n) != 0 || buf_addc(&to->out, '\n') != 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -309,8 +270,8 @@ int diff_summary(struct report *to, const struct tally *t)
 		if (r != 0 || !i || (!text.len && !gather_group(g->gather, i)->ok))
 			continue;
 		r = diff_heading(to, gather_group(g->gather, 0), gather_group(g->gather, i));
-		if (r == 0 && textdiff(first.data, first.len, text.data, text.len, diff_line, to) != 0)
-			r = to->sys || errno == ENOMEM ? -1 : report_failed(to, "diff");
+		if (r == 0)
+			r = report_diff(to, &first, &text);
 	}
 	buf_release(&first);
 	buf_release(&text);

@@ -124,7 +124,7 @@ static int status_begin(struct report *to, const struct status_line *line)
 		return -1;
 	*(line->ok ? &l->okay : &l->fail) += 1;
 	buf_init(&head, REPORT_ROOM);
-	r = buf_addc(&head, '\t') | report_paint(to, &head, COLOR_HOST, line->host) | buf_addc(&head, ':');
+	r = buf_addc(&head, '\t') || report_paint(to, &head, COLOR_HOST, line->host) || buf_addc(&head, ':') ? -1 : 0;
 	if (r == 0)
 		r = line->ok ? buf_add(&to->out, head.data, head.len) : keep(to, head.data, head.len);
 	buf_release(&head);

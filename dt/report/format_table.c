@@ -265,7 +265,7 @@ static int show_names(struct report *to)
 	int r = show_cell(to, "host", 4, t->width[0], false, false);
 
 	if (r == 0 && !t->names.n)
-		return show_cell(to, "status", 6, t->plain_width, false, false) | buf_adds(&to->out, "output\n");
+		return show_cell(to, "status", 6, t->plain_width, false, false) || buf_adds(&to->out, "output\n") ? -1 : 0;
 	for (size_t i = 0; r == 0 && i < t->names.n; i++)
 		r = show_cell(to, t->names.v[i], strlen(t->names.v[i]), t->width[i + 1], t->right[i],
 			      i + 1 == t->names.n);

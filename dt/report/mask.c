@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "dt/base/util.h"
+
 /*
  * Each matcher looks at s, of n bytes, and returns how many are the thing that
  * it knows, or 0.  They are asked where a word begins; only the number is also
@@ -262,7 +264,6 @@ static const struct {
 	{ match_mac, "<mac>" }, { match_time, "<time>" }, { match_ip4, "<ip>" }, { match_ip6, "<ip>" },
 	{ match_id, "<id>" }, { match_number, "<n>" },
 };
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 int mask(struct buf *out, const char *data, size_t len)
 {
@@ -270,13 +271,13 @@ int mask(struct buf *out, const char *data, size_t len)
 
 	while (i < len) {
 		bool begins = !i || !is_word(data[i - 1]);
-		size_t k = begins ? 0 : KINDS - 1, n = 0;
+		size_t k = begins ? 0 : ARRAY_LEN(kinds) - 1, n = 0;
 
 		if (!is_hex(data[i]) && data[i] != ':') {
 			i++;
 			continue;
 		}
-		while (k < KINDS && (n = kinds[k].match(data + i, len - i)) == 0)
+		while (k < ARRAY_LEN(kinds) && (n = kinds[k].match(data + i, len - i)) == 0)
 			k++;
 		if (!n) {
 			i++;

@@ -170,17 +170,17 @@ static int add_words(struct progress *p, struct buf *b, int64_t now)
 
 	if (per_second > 0) {
 		r |= buf_addf(b, per_second < 10 ? ", %.1f/s, " : ", %.0f/s, ", per_second);
-		r |= add_time(b, (double)(p->hosts - p->done) / per_second) | buf_adds(b, " left");
+		r |= add_time(b, (double)(p->hosts - p->done) / per_second) || buf_adds(b, " left");
 	}
 	/* headers make it a little more than was known to come */
 	if (p->expected) {
-		r |= buf_adds(b, "; ") | add_size(b, (double)(p->moved < p->expected ? p->moved : p->expected)) |
-		     buf_adds(b, " of ") | add_size(b, (double)p->expected);
-		r |= buf_adds(b, ", ") | add_size(b, rates.bytes) | buf_adds(b, "/s");
+		r |= buf_adds(b, "; ") || add_size(b, (double)(p->moved < p->expected ? p->moved : p->expected)) ||
+		     buf_adds(b, " of ") || add_size(b, (double)p->expected);
+		r |= buf_adds(b, ", ") || add_size(b, rates.bytes) || buf_adds(b, "/s");
 	}
 	for (size_t i = 0; i < SLOWEST && i < running(p); i++) {
-		r |= buf_adds(b, i ? ", " : "; longest: ") | escape(b, p->runners[i].name, strlen(p->runners[i].name));
-		r |= buf_addc(b, ' ') | add_time(b, (double)(now - p->runners[i].since) / 1000);
+		r |= buf_adds(b, i ? ", " : "; longest: ") || escape(b, p->runners[i].name, strlen(p->runners[i].name));
+		r |= buf_addc(b, ' ') || add_time(b, (double)(now - p->runners[i].since) / 1000);
 	}
 	return r;
 }
@@ -196,11 +196,11 @@ static int add_json(struct progress *p, struct buf *b, int64_t now)
 		r |= buf_addf(b, ",\"bytes\":%" PRIu64 ",\"bytes_expected\":%" PRIu64, p->moved, p->expected);
 	r |= buf_adds(b, ",\"longest\":[");
 	for (size_t i = 0; i < SLOWEST && i < running(p); i++) {
-		r |= buf_adds(b, i ? ",{\"host\":" : "{\"host\":") |
+		r |= buf_adds(b, i ? ",{\"host\":" : "{\"host\":") ||
 		     json_text(b, p->runners[i].name);
-		r |= buf_adds(b, ",\"seconds\":") | json_seconds(b, now - p->runners[i].since) | buf_addc(b, '}');
+		r |= buf_adds(b, ",\"seconds\":") || json_seconds(b, now - p->runners[i].since) || buf_addc(b, '}');
 	}
-	return r | buf_adds(b, "]}");
+	return r || buf_adds(b, "]}") ? -1 : 0;
 }
 
 static void put(const struct progress *p, const struct buf *b)
@@ -244,11 +244,11 @@ void progress_show(struct progress *p, int64_t now)
 	p->last = now;
 	buf_init(&b, 65536);
 	if (p->mode == PROGRESS_JSON) {
-		r = add_json(p, &b, now) | buf_addc(&b, '\n');
+		r = add_json(p, &b, now) || buf_addc(&b, '\n');
 	} else if (!p->live) {
-		r = buf_adds(&b, "dt: ") | add_words(p, &b, now) | buf_addc(&b, '\n');
+		r = buf_adds(&b, "dt: ") || add_words(p, &b, now) || buf_addc(&b, '\n');
 	} else {
-		r = buf_adds(&b, "\r") | add_words(p, &b, now);
+		r = buf_adds(&b, "\r") || add_words(p, &b, now);
 		cut(&b, 1, ioctl(p->fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80);
 		r |= buf_adds(&b, "\033[K");
 		p->shown = true;
@@ -279,8 +279,8 @@ void progress_once(struct progress *p, int64_t now)
 
 	progress_hide(p);
 	buf_init(&b, 65536);
-	r = p->mode == PROGRESS_JSON ? add_json(p, &b, now) : buf_adds(&b, "dt: ") | add_words(p, &b, now);
-	if ((r | buf_addc(&b, '\n')) == 0)
+	r = p->mode == PROGRESS_JSON ? add_json(p, &b, now) : buf_adds(&b, "dt: ") || add_words(p, &b, now);
+	if (r == 0 && buf_addc(&b, '\n') == 0)
 		put(p, &b);
 	buf_release(&b);
 }
@@ -298,5 +298,5 @@ int progress_summary(const struct tally *t, int64_t took_ms, struct buf *out)
 		r |= buf_addf(out, "%s %zu %s", comma, n, o == OUTCOME_OK ? "okay" : outcome_name((enum outcome)o));
 		comma = ",";
 	}
-	return r | buf_adds(out, " in ") | add_time(out, (double)took_ms / 1000);
+	return r || buf_adds(out, " in ") || add_time(out, (double)took_ms / 1000) ? -1 : 0;
 }

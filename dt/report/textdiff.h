@@ -21,7 +21,7 @@
 typedef int textdiff_fn(void *arg, char kind, const char *line, size_t len);
 
 /*
- * 0, -1 with errno (no memory; more than 2^31 lines), or what fn returned.  Of
+ * 0, -1 with errno (no memory; more than 2^30 lines), or what fn returned.  Of
  * equal texts fn hears nothing.
  */
 int textdiff(const char *a, size_t a_len, const char *b, size_t b_len, textdiff_fn *fn, void *arg);

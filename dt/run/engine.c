@@ -304,8 +304,8 @@ static void loop(struct run *r)
 			/* a flood of events must not hide a signal, nor keep a thread idle */
 			if (++events % LOOK_EVERY == 0 && r->e->signal_fd >= 0 && poll(&fds[1], 1, 0) > 0)
 				on_signal(r);
-			/* where a round costs something, all that is there goes into one */
-			if (end && (!r->e->on_round || now_ms() >= began + ROUND_MS)) {
+			/* where a round costs something, all that is there goes into one; other events hold up no end */
+			if ((end || r->end_count) && (!r->e->on_round || now_ms() >= began + ROUND_MS)) {
 				launch(r);
 				began = now_ms();
 			}

@@ -1,5 +1,6 @@
 #include "lib/public_key.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The fields of a key in its blob: type, curve if any, key, others; each a length in 4 bytes and its bytes. */
@@ -133,6 +134,55 @@ bool public_key_find(struct public_key *k, const char *line)
 {
 	line += strspn(line, " \t");
 	return *line && *line != '#' && split_behind_options(k, line) && k->blob_len;
+}
+
+static int take_lines(struct dt_call *call, const struct dt_services *dt, const char *path, char *text,
+		      public_key_fn *take, void *arg)
+{
+	bool found = false;
+	char *line;
+
+	for (int number = 1; (line = strsep(&text, "\n")) != NULL; number++) {
+		const char *wrong;
+
+		line += strspn(line, " \t");
+		if (*line && line[strlen(line) - 1] == '\r')
+			line[strlen(line) - 1] = '\0';
+		if (!*line || *line == '#')
+			continue;
+		wrong = take(arg, line);
+		if (wrong) {
+			dt->refuse(call, "%s:%d: %s", path, number, wrong);
+			return DT_FAIL;
+		}
+		found = true;
+	}
+	if (found)
+		return DT_OK;
+	dt->refuse(call, "%s: no public key in it", path);
+	return DT_FAIL;
+}
+
+int public_key_file(struct dt_call *call, const struct dt_services *dt, const char *path, public_key_fn *take, void *arg)
+{
+	size_t len;
+	const char *text = dt->read_file(call, path, &len);
+	char *copy;
+	int r = DT_FAIL;
+
+	if (!text)
+		return DT_FAIL;
+	if (memchr(text, '\0', len)) {
+		dt->refuse(call, "%s: not a file of public keys", path);
+		return DT_FAIL;
+	}
+	copy = strdup(text);
+	if (copy)
+		r = take_lines(call, dt, path, copy, take, arg);
+	else
+		dt->refuse(call, "out of memory");
+	free(copy);
+	return r;
 }
 
 bool public_key_same(const struct public_key *a, const struct public_key *b)

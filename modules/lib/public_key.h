@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dt_module.h"
+
 /* The parts of a line, which they point into. */
 struct public_key {
 	const char *options, *type, *blob;	/* not terminated */
@@ -29,6 +31,14 @@ const char *public_key_parse(struct public_key *k, const char *line, bool with_o
  * known, its blob not looked into.  False for comments and all else.
  */
 bool public_key_find(struct public_key *k, const char *line);
+
+/*
+ * prepare: hands each line of a file that is not empty and no comment to
+ * take, which says what is wrong with it, or NULL.  DT_OK, or DT_FAIL after
+ * refuse(), also where there is no such line.
+ */
+typedef const char *public_key_fn(void *arg, const char *line);
+int public_key_file(struct dt_call *call, const struct dt_services *dt, const char *path, public_key_fn *take, void *arg);
 
 /* The same key? */
 bool public_key_same(const struct public_key *a, const struct public_key *b);

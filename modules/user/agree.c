@@ -144,14 +144,15 @@ static void tell_different(FILE *out, const struct want *u, const struct fleet *
 {
 	const char *kind = u->is_group ? "gid" : "uid";
 	bool first = true;
+	size_t i;
 
-	for (size_t i = 0; i < hosts->n; i++) {
+	for (i = 0; i < hosts->n && ftell(out) < TEXT_MAX; i++) {
 		long long id = has_answer(&hosts->found[i]) ? id_on(u, &hosts->found[i]) : ID_ANY;
 		bool told = false;
 
-		for (size_t k = 0; k < hosts->n; k++) {
-			these[k] = id != ID_ANY && has_answer(&hosts->found[k]) && id_on(u, &hosts->found[k]) == id;
-			told = told || (k < i && these[k]);
+		for (size_t k = 0; id != ID_ANY && !told && k < hosts->n; k++) {
+			these[k] = has_answer(&hosts->found[k]) && id_on(u, &hosts->found[k]) == id;
+			told = k < i && these[k];
 		}
 		if (id == ID_ANY || told)
 			continue;
@@ -159,6 +160,8 @@ static void tell_different(FILE *out, const struct want *u, const struct fleet *
 		name_hosts(out, hosts, these);
 		first = false;
 	}
+	if (i < hosts->n)
+		(void)fputs(", ...", out);
 }
 
 /* Each reason once, with its hosts. */

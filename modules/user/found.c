@@ -204,17 +204,6 @@ static void take_count(struct found *f, char *line)
 		a->keys = parse_id(count);
 }
 
-static void take_tool(struct found *f, const char *name)
-{
-	static const char *const names[] = {
-		"useradd", "usermod", "userdel", "groupadd", "groupdel", "chpasswd", "getent"
-	};
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(names[i], name) == 0)
-			f->tools |= 1U << i;
-}
-
 static void take_shell(struct found *f, const char *path)
 {
 	const char **s = grow(f, (void **)&f->shells, &f->shell_count, sizeof(*s));
@@ -251,7 +240,6 @@ static void take_line(struct found *f, char *line, size_t len)
 		switch (*line) {
 		case 'I': f->uid = parse_id(rest); break;
 		case 'M': take_min_uid(f, parse_id(rest)); break;
-		case 'T': take_tool(f, rest); break;
 		case 'P': case 'Q': take_account(f, rest, *line == 'Q'); break;
 		case 'G': case 'R': take_group(f, rest, *line == 'R'); break;
 		case 'H': take_home(f, rest); break;

@@ -20,12 +20,6 @@
 #define IDS_TOP 60000		/* UID_MAX of login.defs(5) */
 #define ID_UNKNOWN (-1LL)
 
-enum tool {
-	TOOL_USERADD = 1, TOOL_USERMOD = 2, TOOL_USERDEL = 4, TOOL_GROUPADD = 8, TOOL_GROUPDEL = 16, TOOL_CHPASSWD = 32,
-	TOOL_GETENT = 64,
-	TOOLS_SHADOW = 63	/* those of shadow(5)'s own suite */
-};
-
 struct account {
 	const char *name, *comment, *home, *shell;
 	long long uid, gid;
@@ -66,7 +60,6 @@ struct found {
 	size_t said_len;
 	long long uid;		/* who we are there */
 	long long min_uid;
-	unsigned tools;
 	bool shadow;		/* there is an /etc/shadow */
 	struct account *accounts;
 	size_t account_count;

@@ -17,47 +17,29 @@ struct reader {
 	size_t files_count;
 };
 
-static int no_memory(struct dt_call *call, const struct dt_services *dt)
+/* Where the keys of a file go. */
+struct key_file {
+	struct wants *w;
+	struct key_list *list;
+	bool one;
+	size_t lines;
+};
+
+static const char *take_key(void *arg, const char *line)
 {
-	dt->refuse(call, "out of memory");
-	return DT_FAIL;
+	struct key_file *f = arg;
+
+	if (++f->lines > 1 && f->one)
+		return "a second line, where one key is meant";
+	return wants_key(f->w, f->list, line);
 }
 
 int read_keys(struct dt_call *call, const struct dt_services *dt, struct wants *w, struct key_list *list,
 	      const char *path, bool one)
 {
-	size_t len, found = 0;
-	const char *text = dt->read_file(call, path, &len);
-	char *rest, *line;
+	struct key_file f = { .w = w, .list = list, .one = one };
 
-	if (!text)
-		return DT_FAIL;
-	if (memchr(text, '\0', len)) {
-		dt->refuse(call, "%s: not a file of public keys", path);
-		return DT_FAIL;
-	}
-	rest = wants_own(w, strdup(text));
-	if (!rest)
-		return no_memory(call, dt);
-	for (int number = 1; (line = strsep(&rest, "\n")) != NULL; number++) {
-		const char *wrong;
-
-		line += strspn(line, " \t");
-		if (*line && line[strlen(line) - 1] == '\r')
-			line[strlen(line) - 1] = '\0';
-		if (!*line || *line == '#')
-			continue;
-		wrong = one && ++found > 1 ? "a second line, where one key is meant" : wants_key(w, list, line);
-		if (wrong) {
-			dt->refuse(call, "%s:%d: %s", path, number, wrong);
-			return DT_FAIL;
-		}
-		found += !one;
-	}
-	if (found)
-		return DT_OK;
-	dt->refuse(call, "%s: no public key in it", path);
-	return DT_FAIL;
+	return public_key_file(call, dt, path, take_key, &f);
 }
 
 /* ---- the values of one section ---- */

@@ -36,10 +36,9 @@ void plan_step(struct plan *p, const char *subject, const char *fmt, ...)
 	}
 }
 
-/* For sh alone: it comes over stdin, and no login shell sees it. */
-static void quote(FILE *out, const char *text)
+void plan_quote(FILE *out, const char *text)
 {
-	(void)fputs(" '", out);
+	(void)fputc('\'', out);
 	for (; *text; text++) {
 		if (*text == '\'')
 			(void)fputs("'\\''", out);
@@ -52,8 +51,10 @@ static void quote(FILE *out, const char *text)
 void plan_call(struct plan *p, const char *function, const char *const *words)
 {
 	(void)fprintf(p->out, "run %zu %s", p->n, function);
-	for (; *words; words++)
-		quote(p->out, *words);
+	for (; *words; words++) {
+		(void)fputc(' ', p->out);
+		plan_quote(p->out, *words);
+	}
 	(void)fputc('\n', p->out);
 }
 

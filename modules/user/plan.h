@@ -40,6 +40,8 @@ void plan_step(struct plan *p, const char *subject, const char *fmt, ...) __attr
 /* The call of the step, with words that are quoted. */
 void plan_call(struct plan *p, const char *function, const char *const *words);
 #define PLAN_CALL(p, function, ...) plan_call(p, function, (const char *const[]){ __VA_ARGS__, NULL })
+/* Adds text as one word of sh's: it comes over stdin, and no login shell sees it. */
+void plan_quote(FILE *out, const char *text);
 /* -1, always. */
 int plan_fault(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -50,12 +50,11 @@ static void say_keys(FILE *out, size_t n, const char *what, size_t *said)
 		(void)fprintf(out, "%s%zu key%s %s", (*said)++ ? ", " : "", n, n == 1 ? "" : "s", what);
 }
 
-static void quoted(FILE *out, const char *name, const char *text)
+static void assign(FILE *out, const char *name, const char *text)
 {
-	(void)fprintf(out, "%s='", name);
-	for (; *text; text++)
-		(void)fputs(*text == '\'' ? "'\\''" : (const char[]){ *text, '\0' }, out);
-	(void)fputs("'; ", out);
+	(void)fprintf(out, "%s=", name);
+	plan_quote(out, text);
+	(void)fputs("; ", out);
 }
 
 static int write_keys(const struct job *j, const char *old, const struct merge *m)
@@ -71,9 +70,9 @@ static int write_keys(const struct job *j, const char *old, const struct merge *
 		(void)fclose(w);
 	}
 	if (d) {
-		quoted(d, "home", j->home);
-		quoted(d, "old", old);
-		quoted(d, "new", m->text);
+		assign(d, "home", j->home);
+		assign(d, "old", old);
+		assign(d, "new", m->text);
 		(void)fclose(d);
 	}
 	if (words && data) {

@@ -322,6 +322,10 @@ def test_diff():
                        "---------------\nh1\n---------------\nonly in job 4\n" % (MANY, MANY - 3))
     p.dt("h1", "ssh", "printf 'a\\033[2Jb\\377'")
     has(p.dt("diff", "4", "last", status=5).stdout, "+a\\x1b[2Jb\\xff\n")
+    # what came on the other stream is another answer, even where it reads the same
+    p.dt("h1", "ssh", "echo a; echo b >&2")
+    p.dt("h1", "ssh", "echo a; echo '-- stderr'; echo b")
+    p.dt("diff", "last-1", "last", status=5)
     for args, part in ((("1",), "dt diff JOB1 JOB2"), (("1", "2", "3"), "too much"), (("1", "77"), "no job 77"),
                        (("1", "2", "-o", "jsonl"), "no -o jsonl")):
         has(p.dt("diff", *args, status=2).stderr, part)

@@ -1,5 +1,6 @@
 #!/usr/bin/env -S python3 -B
 """The journal: what runs leave in it, however they end, and what they do without it."""
+import ctypes
 import glob
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from daemons import wait_for  # noqa: E402
 from testing import BUILD, DT, Home, check, ended, equal, has, main  # noqa: E402
 
 HEAVY = int(os.environ.get("DT_TEST_HEAVY", "0") or 0)
@@ -155,19 +157,10 @@ def test_stopped():
     j.sound()
 
 
-def wait_for(what):
-    for _ in range(3000):
-        got = what()
-        if got:
-            return got
-        time.sleep(0.01)
-    check(False, "it did not come")
-
-
 def test_interrupted():
     j = Journal()
     p = j.start("-C", "2", "--batch", "2", "h1,h2,h3,h4", "ssh", "touch %s/up-$$; sleep 60" % home.path)
-    wait_for(lambda: len(glob.glob(home.join("up-*"))) == 2)
+    wait_for(lambda: len(glob.glob(home.join("up-*"))) == 2, "two hosts at work")
     p.send_signal(signal.SIGINT)
     p.communicate(timeout=30)
     _, begun, ends, done = j.job(1)
@@ -269,6 +262,18 @@ def test_full_disk():
 
 # ---- killed ----
 
+PR_SET_CHILD_SUBREAPER = 36     # prctl(2)
+
+
+def orphans_end():
+    """Until no process is left whose parents have died; test_killed makes them ours."""
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
 def killed_run(place):
     """dt on 200 hosts, killed at a place; the journal tells the truth."""
     j = Journal()
@@ -286,7 +291,7 @@ def killed_run(place):
             time.sleep(place)
             p.kill()
         p.wait(timeout=60)
-    time.sleep(0.05)    # what it had begun goes on, and leaves its trace
+    orphans_end()   # what it had begun goes on, and leaves its trace
     printed = [line for line in home.read(os.path.basename(out)).decode().split("\n")[:-1]]
     if not os.path.exists(j.path) or not j.sql("SELECT 1 FROM sqlite_master WHERE name = 'entry'") or \
             not j.sql("SELECT 1 FROM entry"):
@@ -316,6 +321,7 @@ def killed_run(place):
 def test_killed():
     home.write("modules/script-trace", "#!/bin/sh\n# dt: summary = leave a trace\n# dt: where = local\n# dt: kind = action\n"
                ": > \"$TRACES/$DT_HOST\"\n", 0o755)
+    equal(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0)
     j = Journal()
     began = time.monotonic()
     env = {"TRACES": home.join("first")}

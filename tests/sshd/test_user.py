@@ -112,7 +112,7 @@ def test_del():
     before = [len(os.listdir(h.join("etc"))) for h in hosts]
     twice("eve: removed", "del", "--remove-home", "eve")
     equal([os.path.exists(h.join("home/eve")) for h in hosts], [False] * 3)
-    check([len(os.listdir(h.join("etc"))) for h in hosts] >= before)
+    check(all(len(os.listdir(h.join("etc"))) >= n for h, n in zip(hosts, before)))
 
 
 def test_del_home():
