@@ -15,6 +15,8 @@
 #define FILES_BATCH 32768
 /* A file of more bytes has its sum taken alone, by what is fastest there; probe.sh and list.sh have it in blocks. */
 #define FILES_LARGE (1U << 20)
+/* One of so many goes by itself where the hosts are few, so that its sum is taken there while it comes. */
+#define FILES_HUGE (4U << 20)
 /* From so many bytes on, the transport that ciphers faster is worth a login. */
 #define FILES_BULK (32UL << 20)
 

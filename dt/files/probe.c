@@ -280,18 +280,18 @@ static int take_link(struct probe *p)
 	return 0;
 }
 
-/* "B UID ZSTD FOLDER", "M UID ZSTD", "D", "N" */
+/* "B UID ZSTD HUGE FOLDER", "M UID ZSTD HUGE", "D", "N" */
 static int take_base(struct probe *p, const char *line)
 {
 	const char *folder = line + strlen(line);
 	unsigned long uid = 0;
-	char zstd[8] = "";
+	char zstd[8] = "", huge[8] = "";
 	int used = 0;
 
 	if (p->base != BASE_UNKNOWN)
 		return nonsense(p);
 	p->base = *line == 'B' ? BASE_FOLDER : *line == 'M' ? BASE_MISSING : *line == 'D' ? BASE_CLOSED : BASE_OTHER;
-	if ((*line == 'B' || *line == 'M') && sscanf(line + 1, " %lu %7s %n", &uid, zstd, &used) != 2)
+	if ((*line == 'B' || *line == 'M') && sscanf(line + 1, " %lu %7s %7s %n", &uid, zstd, huge, &used) != 3)
 		return nonsense(p);
 	if (*line == 'B')
 		folder = line + 1 + used;
@@ -299,6 +299,7 @@ static int take_base(struct probe *p, const char *line)
 		return nonsense(p);
 	p->is_root = uid == 0;
 	p->zstd = strcmp(zstd, "zstd") == 0;
+	p->huge = strcmp(huge, "huge") == 0;
 	(void)snprintf(p->folder_there, sizeof(p->folder_there), "%s", folder);
 	return 0;
 }
@@ -437,12 +438,21 @@ static int spare_kept(struct probe *p)
 	return 0;
 }
 
+static bool wants_huge(const struct probe *p)
+{
+	size_t i = 0;
+
+	while (i < p->set->n && p->set->v[i].size < FILES_HUGE)
+		i++;
+	return p->few && i < p->set->n;
+}
+
 int probe_run(struct probe *p, struct dt_err *err)
 {
 	const struct dt_services *dt = p->host->dt;
 	const char *argv[] = { "/bin/sh", "-c", script, "dt-probe", p->folder, p->clean ? "clean" : "",
 			       /* names cost the host a look into its user database for each file */
-			       p->owner || p->group ? "%U/%G" : "-/-" };
+			       p->owner || p->group ? "%U/%G" : "-/-", wants_huge(p) ? "huge" : "" };
 	struct dt_exec e = {
 		.input = input, .output = output, .arg = p, .flags = p->host->flags, .enough = &p->answer.failed,
 	};

@@ -38,12 +38,14 @@ struct probe {
 	bool quick;		/* the same size and time are enough */
 	bool clean;		/* remove temporary folders that are left */
 	bool list;		/* what else is there (for --delete) */
+	bool few;		/* as in struct push */
 	const char *const *exclude;
 	const struct files_host *host;
 
 	/* the answer */
 	enum probe_base base;
 	bool is_root, zstd;
+	bool huge;		/* the sum of a huge file is to be taken while that comes, and can be */
 	char folder_there[4096];	/* as it is called without links */
 	unsigned long long device;	/* of the folder */
 	struct probe_file *v;	/* of each file of the set */

@@ -1,8 +1,10 @@
 # What is there?  $1 the target folder, $2 "clean" where temporary folders that
-# nobody fills any more may be removed, $3 how stat(1) tells the owner.  stdin: calls of the functions below.
+# nobody fills any more may be removed, $3 how stat(1) tells the owner, $4 "huge"
+# where it matters whether a huge file can have its sum taken while it comes.
+# stdin: calls of the functions below.
 # Folders are "" (the target folder) or begin with a slash, files with "./".
 #
-# The first answer is "B UID ZSTD FOLDER//"; "M UID ZSTD" where there is no such
+# The first answer is "B UID ZSTD HUGE FOLDER//"; "M UID ZSTD HUGE" where there is no such
 # folder, "D" where it may not be entered, "N" where it is something else.  Of a file
 # comes a line "P ..." that ends in "//", which no path contains, and then,
 # where it may be the same, its SHA-256; "=" stands for a link with that text.  "E" is the end.
@@ -11,13 +13,14 @@
 # there are no single quotes.
 export LC_ALL=C; unset CDPATH;
 z=-; if command -v zstd >/dev/null 2>&1; then z=zstd; fi;
+y=-; if [ "$4" ] && dd bs=1 count=0 iflag=fullblock </dev/null 2>/dev/null && command -v tee >/dev/null 2>&1; then y=huge; fi;
 u=$(id -u);
 if ! cd -P -- "$1" 2>/dev/null; then
-	if [ -d "$1" ]; then echo D; elif [ -e "$1" ] || [ -L "$1" ]; then echo N; else echo "M $u $z"; fi;
+	if [ -d "$1" ]; then echo D; elif [ -e "$1" ] || [ -L "$1" ]; then echo N; else echo "M $u $z $y"; fi;
 	exec cat >/dev/null;
 fi;
 b=${PWD%/};
-printf "B %s %s %s//\n" "$u" "$z" "$PWD";
+printf "B %s %s %s %s//\n" "$u" "$z" "$y" "$PWD";
 f="P %f %u %g %s %Y %d $3/%n//";
 # Files and folders of plain names, with sums of those that are not large.
 p() { find "$@" -prune -exec stat -c "$f" {} + -type f -size -2049 -exec sha256sum {} + 2>/dev/null; };

@@ -158,7 +158,7 @@ int push_run(const struct push *p, const struct files_host *h, struct dt_files_d
 {
 	struct probe probe = {
 		.set = p->set, .folder = p->folder, .root = p->root, .owner = p->owner, .group = p->group,
-		.quick = p->quick, .clean = !p->check, .list = p->del, .exclude = p->exclude, .host = h,
+		.quick = p->quick, .clean = !p->check, .list = p->del, .few = p->few, .exclude = p->exclude, .host = h,
 	};
 	struct dt_err err = DT_ERR_INIT;
 	int r = probe_run(&probe, &err);

@@ -21,6 +21,7 @@ struct push {
 	bool del;		/* delete what is in no source */
 	bool mkdir;
 	bool pack;		/* compress where the host can */
+	bool few;		/* hosts: of many, one may take its sums while others' files go */
 	bool quiet;		/* no message */
 };
 

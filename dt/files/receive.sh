@@ -1,7 +1,9 @@
 # Puts files in their places.  $1 the target folder, $2 random digits, $3
 # "mkdir" where that folder may be made, $4 zstd or "-", $5 a name under which
 # what is needed to undo it is kept, or "-", $6 KiB of content, $7 the run that
-# this is part of.  stdin: a tar archive of t/, the files, of do, which calls the
+# this is part of.  stdin: huge files, a line each of numbers (its own, blocks of
+# 64 KiB, bytes behind these, all bytes) and then its content; an empty line; a tar
+# archive of t/, the files, where huge ones are empty, of do, which calls the
 # functions below, and of undo, which will.  All is unpacked into a folder of its
 # own, and nothing that was there is touched until every sum is right.  With $4
 # "undo", what this run did is undone.
@@ -52,12 +54,34 @@ w=$b/.dt-$$-$2-$(uname -n);
 s=$w;
 ( umask 077; mkdir -- "$w" ) || { s=; exit 1; };
 cd -P -- "$s" && [ "$PWD" = "$s" ] || die "$s: another one made it";
-x=$(df -Pk . 2>/dev/null | tail -n 1); x=${x% *%*}; x=${x##* };
+x=$(df -Pk . 2>/dev/null); x=${x% *%*}; while [ "$x" != "${x% }" ]; do x=${x% }; done; x=${x##* };
 if [ "$x" -lt "$6" ] 2>/dev/null; then die "No space left on device: $6 KiB to come, and room for $x"; fi;
+# So many blocks and bytes of stdin, and none of what follows.  Where the file $3, which gets them, grows no more,
+# it ends early: tee goes on when the disk is full.
+some() {
+	o=$1; x=;
+	while [ "$o" -gt 2048 ]; do
+		dd bs=65536 count=2048 iflag=fullblock 2>/dev/null || return 1;
+		o=$((o - 2048)); y=$x; x=$(stat -c %s "$3");
+		[ "$x" != "$y" ] || return 1;
+	done;
+	dd bs=65536 count="$o" iflag=fullblock 2>/dev/null &&
+	if [ "$2" != 0 ]; then dd bs="$2" count=1 iflag=fullblock 2>/dev/null; fi;
+};
+# Of stdin, which an openssl(1) that does not work must not take.
+sum() { if openssl dgst -sha256 -r </dev/null >/dev/null 2>&1; then openssl dgst -sha256 -r; else sha256sum; fi; };
+# The huge ones: each has its sum taken while it is written; one that could not be written whole is removed.
+# busybox tee does not say why: cat does.
+huge() {
+	while read -r i o t y && [ "$i" ]; do
+		some "$o" "$t" "$i" | { tee "$i" || { echo | cat >> "$i"; rm -f "$i"; }; } | sum > "$i.sum";
+		[ "$(stat -c %s "$i" 2>/dev/null)" = "$y" ] || return 1;
+	done;
+};
 if [ "$u" = undo ]; then cp -pPR "$v/t" t;
-elif [ "$u" = zstd ]; then zstd -dcq | tar -xopf -; else tar -xopf -; fi || die "the files did not arrive";
+elif [ "$u" = zstd ]; then zstd -dcq | { huge && tar -xopf -; }; else huge && tar -xopf -; fi || die "the files did not arrive";
 [ -f do ] || [ "$u" = undo ] || die "the files did not arrive whole";
-mkdir -p t && cd t || exit 1;
+[ -d t ] || mkdir t && cd t || exit 1;
 if [ "$n" != - ] && [ "$u" != undo ]; then
 	x=000000;
 	for i in "${k%/*}"/*/*/; do i=${i%/}; i=${i##*/}; if [ "$i" -gt "$x" ] 2>/dev/null; then x=$i; fi; done;
@@ -70,9 +94,14 @@ if [ "$n" != - ] && [ "$u" != undo ]; then
 fi;
 # Sums of small files of plain names, on stdin.
 v() { sha256sum -c - > ../checked || die "wrong SHA-256: $(grep -v ": OK\$" ../checked | head -n 1)"; };
-# Of one file, large or of a strange name: $1 the sum.
+# Of one file, large or of a strange name: $1 the sum, $3 its number where it came before the archive.
 w() {
-	x=$(openssl dgst -sha256 -r < "$2" 2>/dev/null || sha256sum < "$2");
+	x=;
+	if [ "$3" ]; then
+		read -r x < "../$3.sum";
+		touch -r "$2" "../$3" && mv -f "../$3" "$2" || exit 1;
+	fi;
+	[ "$x" ] || x=$(openssl dgst -sha256 -r < "$2" 2>/dev/null || sha256sum < "$2");
 	[ "${x%%[ *]*}" = "$1" ] || die "$2: wrong SHA-256";
 };
 # A file that is there already, with another mode or owner: $1 its folder, $2 its name.

@@ -10,6 +10,8 @@
 #include "dt/files/send_impl.h"
 #include "dt/files/tar.h"
 
+#define HUGE_BLOCK 65536 /* receive.sh's */
+
 /* ---- what is to do ---- */
 
 static int conflict(struct send *s, size_t i, const char *what, struct dt_err *err)
@@ -148,6 +150,16 @@ const struct dt_err *send_fault(const struct send *s)
 	return &s->fault;
 }
 
+static bool has_content(const struct send *s, size_t i)
+{
+	return s->action[i] == SEND_NEW || s->action[i] == SEND_CONTENT;
+}
+
+bool send_alone(const struct send *s, size_t i)
+{
+	return s->p->huge && has_content(s, i) && S_ISREG(s->set->v[i].mode) && s->set->v[i].size >= FILES_HUGE;
+}
+
 /* ---- the stream ---- */
 
 int send_path(const struct send *s, size_t i, struct buf *out)
@@ -205,7 +217,7 @@ const char *send_begin(struct send *s, size_t k, bool zstd)
 		return NULL;
 	}
 	s->next = 0;
-	s->stage = STAGE_FILES;
+	s->stage = STAGE_HUGE;
 	s->text_done = 0;
 	buf_clear(&s->text);
 	pack_free(s->pack);
@@ -216,6 +228,40 @@ const char *send_begin(struct send *s, size_t k, bool zstd)
 	return s->base_path.data;
 }
 
+static bool goes(const struct send *s, size_t i)
+{
+	return has_content(s, i) && send_group(s, i) == s->now;
+}
+
+/* The content of file i comes next. */
+static int begin_content(struct send *s, size_t i)
+{
+	s->left = s->set->v[i].size;
+	s->stage = STAGE_CONTENT;
+	s->fd = fileset_open(s->set, i, &s->fault);
+	return s->fd < 0 ? -1 : 0;
+}
+
+/* The line of the next file that goes by itself; an empty one ends these. */
+static int next_huge(struct send *s)
+{
+	const struct file *f;
+
+	while (s->next < s->set->n && !(goes(s, s->next) && send_alone(s, s->next)))
+		s->next++;
+	s->alone = s->next < s->set->n;
+	if (!s->alone) {
+		s->next = 0;
+		s->stage = STAGE_FILES;
+		return buf_addc(&s->text, '\n') == 0 ? 0 : err_nomem(&s->fault);
+	}
+	f = &s->set->v[s->next];
+	if (buf_addf(&s->text, "%zu %llu %llu %llu\n", s->next, (unsigned long long)(f->size / HUGE_BLOCK),
+		     (unsigned long long)(f->size % HUGE_BLOCK), (unsigned long long)f->size) != 0)
+		return err_nomem(&s->fault);
+	return begin_content(s, s->next++);
+}
+
 /* The header of the next file that goes. */
 static int next_file(struct send *s)
 {
@@ -224,8 +270,7 @@ static int next_file(struct send *s)
 	struct buf name;
 	int r;
 
-	while (s->next < s->set->n && ((s->action[s->next] != SEND_NEW && s->action[s->next] != SEND_CONTENT) ||
-				       send_group(s, s->next) != s->now))
+	while (s->next < s->set->n && !goes(s, s->next))
 		s->next++;
 	if (s->next == s->set->n) {
 		s->stage = STAGE_BEGIN;
@@ -248,12 +293,10 @@ static int next_file(struct send *s)
 		e.link = f->link;
 	} else {
 		e.type = TAR_FILE;
-		e.size = f->size;
-		s->left = f->size;
-		s->fd = fileset_open(s->set, s->next, &s->fault);
-		if (s->fd < 0)
-			r = -1;
-		s->stage = STAGE_CONTENT;
+		if (!send_alone(s, s->next)) {
+			e.size = f->size;
+			r |= begin_content(s, s->next);
+		}
 	}
 	if (r == 0)
 		r = tar_header(&s->text, &e);
@@ -313,6 +356,8 @@ static int fill(struct send *s)
 	buf_clear(&s->text);
 	s->text_done = 0;
 	switch (s->stage) {
+	case STAGE_HUGE:
+		return next_huge(s);
 	case STAGE_FILES:
 		return next_file(s);
 	case STAGE_BEGIN:
@@ -353,10 +398,11 @@ static void end_content(struct send *s)
 
 	(void)close(s->fd);
 	s->fd = -1;
-	s->stage = STAGE_FILES;
+	s->stage = s->alone ? STAGE_HUGE : STAGE_FILES;
 	buf_clear(&s->text);
 	s->text_done = 0;
-	(void)buf_add(&s->text, zeros, tar_padding(s->set->v[s->next - 1].size));
+	if (!s->alone)
+		(void)buf_add(&s->text, zeros, tar_padding(s->set->v[s->next - 1].size));
 }
 
 static size_t read_plain(struct send *s, char *room, size_t size)

@@ -106,7 +106,9 @@ static int large_sums(struct send *s)
 	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
 		if (is_staged_file(s, s->at) && summed_alone(s, s->at)) {
 			sha256_hex(s->set->v[s->at].sum, hex);
-			if (buf_addf(&s->text, "w %s", hex) | add_name(s, s->at, ".") | buf_addc(&s->text, '\n'))
+			if (buf_addf(&s->text, "w %s", hex) | add_name(s, s->at, "."))
+				return -1;
+			if ((send_alone(s, s->at) && buf_addf(&s->text, " %zu", s->at)) | buf_addc(&s->text, '\n'))
 				return -1;
 		}
 	return 0;
@@ -218,12 +220,12 @@ static int kept_owners(struct send *s)
 	return batch(s, kept_owner, chown_kept);
 }
 
-/* tar gave modes to what it brought; chown(2) took some bits again, and copies have their old one. */
+/* tar gave modes to what it brought; chown(2) took some bits again, copies have their old one, and huge ones none. */
 static unsigned long mode_to_set(const struct send *s, size_t i)
 {
 	unsigned mode = s->set->v[i].mode & 07777;
 
-	if (!is_staged_file(s, i) || (s->action[i] != SEND_COPY && !(mode & 07000)))
+	if (!is_staged_file(s, i) || (s->action[i] != SEND_COPY && !send_alone(s, i) && !(mode & 07000)))
 		return 0;
 	return mode + 1UL;
 }

@@ -8,7 +8,7 @@
 
 #define TEXT_MAX (256 * 1024)
 
-enum send_stage { STAGE_FILES, STAGE_CONTENT, STAGE_BEGIN, STAGE_CALLS, STAGE_PAD, STAGE_END };
+enum send_stage { STAGE_HUGE, STAGE_FILES, STAGE_CONTENT, STAGE_BEGIN, STAGE_CALLS, STAGE_PAD, STAGE_END };
 
 struct pack;
 
@@ -27,6 +27,7 @@ struct send {
 	size_t next;		/* file to send */
 	int fd;			/* of the one under way */
 	uint64_t left;
+	bool alone;		/* that one goes before the archive */
 	struct buf text;	/* headers and calls */
 	size_t text_done;
 	uint64_t calls_size;
@@ -41,6 +42,9 @@ struct send {
 size_t send_group(const struct send *s, size_t i);
 /* Adds "/PATH" of file i below the folder of the group that is sent.  0, or -1: no memory. */
 int send_path(const struct send *s, size_t i, struct buf *out);
+
+/* Does file i go before the archive, its sum being taken there while it comes? */
+bool send_alone(const struct send *s, size_t i);
 
 /* send_calls.c: the calls of receive.sh's functions, part by part, into s->text; those that s->undo says. */
 void calls_begin(struct send *s);

@@ -17,6 +17,12 @@
 #include "dt/files/push.h"
 #include "dt/run/services_impl.h"
 
+/*
+ * With more hosts, the sum of one's file is taken while other files go: it costs
+ * them less CPU to do so after the transfer.
+ */
+#define FEW 4
+
 struct dt_fileset {
 	struct dt_fileset *next;	/* of the call */
 	const struct dt_call *call;
@@ -407,6 +413,7 @@ int service_push(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 		.exclude = set->what.exclude,
 		.check = flags & DT_FILES_CHECK, .quick = flags & DT_FILES_QUICK, .del = flags & DT_FILES_DELETE,
 		.mkdir = flags & DT_FILES_MKDIR, .pack = set->pack, .quiet = flags & DT_FILES_QUIET,
+		.few = t->call->hosts->n <= FEW,
 	};
 	struct dest d;
 	int r;

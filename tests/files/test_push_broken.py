@@ -21,7 +21,7 @@ ROUNDS = 1000 if HEAVY >= 40 else 20 * HEAVY
 SEED = int(os.environ.get("DT_TEST_SEED", "0"), 0) or random.SystemRandom().getrandbits(60)
 BOTH = ("libssh2", "openssh") if HEAVY > 1 else ("libssh2",)  # both in the tests of sizes in any case
 FILES = 12  # of the tree
-BIG = 1500000
+BIG, HUGE = 1500000, 4500000  # the sum of a huge one is taken while it comes
 
 os.umask(0o022)
 bed = Bed()
@@ -94,7 +94,7 @@ def names(top):
 
 
 class Versions:
-    """A source that is another one each time: a large file, small ones in folders, a link."""
+    """A source that is another one each time: a huge file, a large one, small ones in folders, a link."""
 
     def __init__(self):
         self.number = 0
@@ -103,6 +103,7 @@ class Versions:
 
     def next(self):
         self.number += 1
+        self.write("huge", self.random.randbytes(HUGE))
         self.write("big", self.random.randbytes(BIG))
         for i in range(FILES):
             # a third of them stay as they are
@@ -344,6 +345,33 @@ def test_disk_full():
             has(done.stdout, ":unchanged")
             os.remove(host.join("f"))
     os.remove(huge)
+
+
+def test_disk_fills_up():
+    """While a huge file comes, for which there was room at first."""
+    if not rooms_possible():
+        return
+    path = bed.write("one", os.urandom(HUGE))
+    for host in small_hosts("filling", "-t tmpfs -o size=8m tmpfs"):
+        for transport in BOTH:
+            with open(host.join("f"), "wb") as f:
+                f.write(b"old")
+            process = subprocess.Popen(bed.command("--transport", transport, host.name, "push", "--limit-rate", "4M", path,
+                                                   host.there + "/f"), env=bed.env, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            wait_for(host.left, "a temporary folder")
+            try:
+                with open(host.join("other"), "wb", buffering=0) as f:
+                    while True:
+                        f.write(bytes(65536))
+            except OSError:
+                pass
+            out, err = process.communicate(timeout=60)
+            equal(process.returncode, 5, err)
+            has(out.decode().lower(), "no space left")
+            settled(host)
+            equal((sorted(os.listdir(host.here)), data(host.join("f"))), (["f", "other"], b"old"))
+            os.remove(host.join("other"))
 
 
 def test_read_only():
