@@ -7,6 +7,7 @@ BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 VERSION  := 0.1
 
 PKGS     := libssh2 libpcre2-8 inih sqlite3 libcrypto libzstd
+PKGS_ALL := $(PKGS) libedit
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wformat=2 -Wpointer-arith -Wwrite-strings -Wvla
 HARD     := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection \
@@ -30,7 +31,7 @@ SCRIPTS  := $(patsubst modules/scripts/%,$(BUILD)/lib/dt/scripts/%,$(wildcard mo
 SELECT   := $(patsubst selectors/%,$(BUILD)/lib/dt/selectors/%,$(wildcard selectors/*))
 TOOLS    := $(patsubst dt/tools/%.c,$(BUILD)/bin/%,$(wildcard dt/tools/*.c))
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-COMPLETE := $(BUILD)/share/bash-completion/completions/dt
+COMPLETE := bash-completion/completions/dt zsh/site-functions/_dt fish/vendor_completions.d/dt.fish
 MAN      := $(wildcard man/*.[1-9])
 
 # One short line a file; "make V=1" shows the commands.
@@ -38,10 +39,10 @@ Q         = $(if $(V),,@)
 say       = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
 .PHONY: all libraries unit check lint bench bench-deps demo install uninstall clean help
-all: $(BUILD)/bin/dt $(MODULES) $(ALIAS) $(SCRIPTS) $(SELECT) $(TOOLS) $(COMPLETE)
+all: $(BUILD)/bin/dt $(MODULES) $(ALIAS) $(SCRIPTS) $(SELECT) $(TOOLS) $(COMPLETE:%=$(BUILD)/share/%)
 
 libraries:
-	@pkg-config --exists $(PKGS) || \
+	@pkg-config --exists $(PKGS_ALL) || \
 		{ echo "make: a library is missing; contrib/install-deps installs what dt needs" >&2; exit 1; }
 
 $(BUILD)/libdt.a: $(LIB_OBJ)
@@ -54,6 +55,8 @@ $(BUILD)/bin/dt: $(BUILD)/obj/dt/main.o $(BUILD)/libdt.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# The one with a line editor.
+$(BUILD)/bin/dtsh: LIBS += $(shell pkg-config --libs libedit 2>/dev/null)
 $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -102,9 +105,10 @@ $(BUILD)/lib/dt/scripts/%: modules/scripts/%
 $(BUILD)/lib/dt/selectors/%: selectors/%
 	@install -D -m 0755 $< $@
 
-$(COMPLETE): $(BUILD)/bin/dt
+# The shell is the first part of the path.
+$(COMPLETE:%=$(BUILD)/share/%): $(BUILD)/bin/dt
 	@mkdir -p $(@D)
-	@DT_CONF=/dev/null $< completion bash > $@.new
+	@DT_CONF=/dev/null $< completion '$(word 1,$(subst -, ,$(subst /, ,$(@:$(BUILD)/share/%=%))))' > $@.new
 	@mv $@.new $@
 
 # Of the parts of a module (modules/NAME/), test_NAME tests what needs no dt around it.
@@ -152,7 +156,7 @@ put       = install -d -m 0755 '$(TREE)/$(1)' && install -m $(2) $(3) '$(TREE)/$
 INSTALLED = $(addprefix bin/,$(notdir $(BUILD)/bin/dt $(TOOLS))) $(addprefix lib/dt/modules/,$(notdir $(MODULES) $(ALIAS))) \
             $(addprefix lib/dt/scripts/,$(notdir $(SCRIPTS))) $(addprefix lib/dt/selectors/,$(notdir $(SELECT))) \
             $(foreach m,$(MAN),share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
-            share/bash-completion/completions/dt include/dt_module.h
+            $(addprefix share/,$(COMPLETE)) include/dt_module.h
 
 install: all
 	$(call put,bin,0755,$(BUILD)/bin/dt $(TOOLS))
@@ -163,7 +167,7 @@ install: all
 	install -d -m 0755 '$(TREE)/lib/dt/selectors'
 	$(if $(SELECT),$(call put,lib/dt/selectors,0755,$(SELECT)))
 	@$(foreach m,$(MAN),$(call put,share/man/man$(subst .,,$(suffix $(m))),0644,$(m)) &&) true
-	$(call put,share/bash-completion/completions,0644,$(COMPLETE))
+	@$(foreach c,$(COMPLETE),$(call put,share/$(patsubst %/,%,$(dir $(c))),0644,$(BUILD)/share/$(c)) &&) true
 	$(call put,include,0644,modules/dt_module.h)
 
 uninstall:
@@ -187,4 +191,4 @@ help:
 	@echo "SANITIZE=address,undefined or SANITIZE=thread builds into a folder of its own"
 
 -include contrib/nss_map/rules.mk tests/modules/rules.mk tests/fleet/rules.mk tests/bench/rules.mk
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

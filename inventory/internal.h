@@ -92,6 +92,9 @@ int store_open(struct inventory *inv, const char *path, struct dt_err *err);
 int store_find(struct inventory *inv, const char *name, struct host **out, struct dt_err *err);
 int store_tagged(struct inventory *inv, const char *tag, struct hostset *out, struct dt_err *err);
 int store_all(struct inventory *inv, struct dt_err *err);
+/* Names and tags that begin with prefix, without the hosts; nothing once all hosts are in memory. */
+int store_names(struct inventory *inv, const char *prefix, size_t limit, struct strs *out, struct dt_err *err);
+int store_tags(struct inventory *inv, const char *prefix, struct strs *out, struct dt_err *err);
 int store_is_empty(struct inventory *inv, bool *empty, struct dt_err *err);
 /* Opens a store; *out is NULL where read_only and it is missing. */
 int store_db(const char *path, bool read_only, struct db **out, struct dt_err *err);

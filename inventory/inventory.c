@@ -498,24 +498,58 @@ const char *inventory_setting(const struct inventory *inv, const struct host *h,
 	return best ? best->value : NULL;
 }
 
+/* Sorted, each once. */
+static void unite(struct strs *l)
+{
+	size_t n = 0;
+
+	strs_sort(l);
+	for (size_t i = 0; i < l->n; i++) {
+		if (n && strcmp(l->v[n - 1], l->v[i]) == 0)
+			free(l->v[i]);
+		else
+			l->v[n++] = l->v[i];
+	}
+	l->n = n;
+	if (l->v)
+		l->v[n] = NULL;
+}
+
 int inventory_tags(struct inventory *inv, const char *prefix, struct strs *out, struct dt_err *err)
 {
-	if (store_all(inv, err) != 0)
-		return -1;
-	for (size_t i = 0; i < inv->hosts.n; i++)
+	size_t enough = 1000;	/* many hosts have few tags */
+
+	for (size_t i = 0; i < inv->hosts.n; i++) {
 		for (const char *const *t = inv->hosts.v[i]->pub.tags; t && *t; t++)
-			if (str_starts(*t, prefix) && !strs_has(out, *t) && strs_add(out, *t) != 0)
+			if (str_starts(*t, prefix) && strs_add(out, *t) != 0)
 				return err_nomem(err);
+		if (out->n < enough)
+			continue;
+		unite(out);
+		enough = 2 * out->n + 1000;
+	}
+	if (store_tags(inv, prefix, out, err) != 0)
+		return -1;
+	unite(out);
 	return 0;
 }
 
 int inventory_names(struct inventory *inv, const char *prefix, size_t limit, struct strs *out,
 		    struct dt_err *err)
 {
-	if (store_all(inv, err) != 0)
-		return -1;
-	for (size_t i = 0; i < inv->hosts.n && out->n < limit; i++)
-		if (str_starts(inv->hosts.v[i]->pub.name, prefix) && strs_add(out, inv->hosts.v[i]->pub.name) != 0)
+	for (size_t i = 0; i < inv->hosts.n; i++)
+		if (!inv->hosts.v[i]->ad_hoc && str_starts(inv->hosts.v[i]->pub.name, prefix) &&
+		    strs_add(out, inv->hosts.v[i]->pub.name) != 0)
 			return err_nomem(err);
+	if (store_names(inv, prefix, limit, out, err) != 0)
+		return -1;
+	unite(out);
+	if (out->n > limit + 1) {
+		for (size_t i = limit; i + 1 < out->n; i++)
+			free(out->v[i]);
+		out->v[limit] = out->v[out->n - 1];
+		out->v[limit + 1] = NULL;
+		out->n = limit + 1;
+	}
 	return 0;
 }

@@ -71,7 +71,12 @@ int inventory_name(struct inventory *inv, const char *name, struct host **out, s
 const char *inventory_setting(const struct inventory *inv, const struct host *h, const char *key,
 			      const char **origin);
 
-/* Known tags and names that begin with prefix, for completion. */
+/*
+ * Known tags and names that begin with prefix, for completion: sorted, each
+ * once, in an empty list; of the store no host is read for it.  Of more names
+ * than limit the first ones and the last one, so that what they have in common
+ * is what all have in common.
+ */
 int inventory_tags(struct inventory *inv, const char *prefix, struct strs *out, struct dt_err *err);
 int inventory_names(struct inventory *inv, const char *prefix, size_t limit, struct strs *out,
 		    struct dt_err *err);

@@ -304,7 +304,7 @@ static int add_group(const struct piece *v, size_t n, struct buf *out)
 		distinct += strcmp(v[i].name, v[i - 1].name) != 0;
 	if (distinct == 1)
 		return buf_adds(out, v->name);
-	r |= buf_add(out, v->name, v->prefix) | buf_addc(out, '[');
+	r |= buf_add(out, v->name, v->prefix) || buf_addc(out, '[');
 	for (size_t i = 0; i < n;) {
 		size_t last = i;
 		const char *digits_at = v[i].name + v[i].prefix;
@@ -317,7 +317,7 @@ static int add_group(const struct piece *v, size_t n, struct buf *out)
 			r |= buf_addf(out, "-%.*s", (int)v[last].width, v[last].name + v[last].prefix);
 		i = last + 1;
 	}
-	r |= buf_addc(out, ']') | buf_adds(out, v->name + v->prefix + v->width);
+	r |= buf_addc(out, ']') || buf_adds(out, v->name + v->prefix + v->width);
 	return r ? -1 : 0;
 }
 

@@ -144,6 +144,83 @@ int store_is_empty(struct inventory *inv, bool *empty, struct dt_err *err)
 	return r < 0 ? -1 : 0;
 }
 
+/* ---- names, for completion ---- */
+
+/* A statement about names from prefix on, and before all that do not begin with it: no byte of UTF-8 is 0xff. */
+static int between(struct inventory *inv, const char *sql, const char *from, const char *prefix, struct db_stmt **st,
+		   struct dt_err *err)
+{
+	struct buf end;
+	int r = db_prepare(inv->db, sql, st, err);
+
+	if (r != 0)
+		return -1;
+	buf_init(&end, 4096);
+	if (buf_adds(&end, prefix) != 0 || buf_addc(&end, (char)0xff) != 0)
+		r = err_nomem(err);
+	db_bind_text(*st, 1, from);
+	db_bind_text(*st, 2, end.data);
+	buf_release(&end);
+	return r;
+}
+
+int store_names(struct inventory *inv, const char *prefix, size_t limit, struct strs *out, struct dt_err *err)
+{
+	struct db_stmt *st;
+	size_t n = 0;
+	int r;
+
+	if (!inv->db || inv->store_loaded)
+		return 0;
+	if (between(inv, "SELECT name FROM host WHERE name >= ? AND name < ? ORDER BY name", prefix, prefix, &st, err) != 0)
+		return -1;
+	for (; (r = db_step(st, err)) == 1 && n < limit; n++)
+		if (!host_name_fault(db_text(st, 0)) && strs_add(out, db_text(st, 0)) != 0) {
+			r = err_nomem(err);
+			break;
+		}
+	db_reset(st);
+	if (r != 1)
+		return r;
+	if (between(inv, "SELECT max(name) FROM host WHERE name >= ? AND name < ?", prefix, prefix, &st, err) != 0)
+		return -1;
+	r = db_step(st, err);
+	if (r == 1)
+		r = !host_name_fault(db_text(st, 0)) && strs_add(out, db_text(st, 0)) != 0 ? err_nomem(err) : 0;
+	db_reset(st);
+	return r;
+}
+
+/* From one to the next by the index: a tag of many hosts costs no more than one of few. */
+int store_tags(struct inventory *inv, const char *prefix, struct strs *out, struct dt_err *err)
+{
+	const char *sql = "SELECT min(tag) FROM tag WHERE tag >= ? AND tag < ?";
+	struct buf at;
+	int r = 0;
+
+	if (!inv->db || inv->store_loaded)
+		return 0;
+	buf_init(&at, 1UL << 20);
+	if (buf_adds(&at, prefix) != 0)
+		r = err_nomem(err);
+	for (bool more = true; more && r == 0;) {
+		struct db_stmt *st;
+
+		if (between(inv, sql, at.data, prefix, &st, err) != 0 || db_step(st, err) < 0) {
+			r = -1;
+			break;
+		}
+		more = db_type(st, 0) != DB_NULL;
+		buf_clear(&at);
+		if (more && (buf_adds(&at, db_text(st, 0)) != 0 || (!tag_fault(at.data) && strs_add(out, at.data) != 0)))
+			r = err_nomem(err);
+		db_reset(st);
+		sql = "SELECT min(tag) FROM tag WHERE tag > ? AND tag < ?";
+	}
+	buf_release(&at);
+	return r;
+}
+
 /* ---- all hosts: three statements that run side by side in the order of the ids ---- */
 
 struct cursor {

@@ -80,8 +80,8 @@ static int check(struct db *db, bool read_only, int app, int version, const char
 	return -1;
 }
 
-int db_open(const char *path, bool read_only, int app, int version, const char *schema, struct db **out,
-	    struct dt_err *err)
+static int open_within(const char *path, int wait_ms, bool read_only, int app, int version, const char *schema,
+		       struct db **out, struct dt_err *err)
 {
 	/* where a writer was killed, also a reader must be able to roll back */
 	int flags = SQLITE_OPEN_READWRITE | (read_only ? 0 : SQLITE_OPEN_CREATE), fd;
@@ -111,7 +111,7 @@ int db_open(const char *path, bool read_only, int app, int version, const char *
 		goto bad;
 	}
 	(void)sqlite3_extended_result_codes(db->sql, 1);
-	(void)sqlite3_busy_timeout(db->sql, BUSY_MS);
+	(void)sqlite3_busy_timeout(db->sql, wait_ms);
 	if (db_exec(db, "PRAGMA foreign_keys=ON", err) != 0 ||
 	    (read_only && db_exec(db, "PRAGMA query_only=ON", err) != 0) ||
 	    check(db, read_only, app, version, schema, err) != 0)
@@ -121,6 +121,17 @@ int db_open(const char *path, bool read_only, int app, int version, const char *
 bad:
 	db_close(db);
 	return -1;
+}
+
+int db_open(const char *path, bool read_only, int app, int version, const char *schema, struct db **out,
+	    struct dt_err *err)
+{
+	return open_within(path, BUSY_MS, read_only, app, version, schema, out, err);
+}
+
+int db_open_soon(const char *path, int wait_ms, int app, int version, struct db **out, struct dt_err *err)
+{
+	return open_within(path, wait_ms, true, app, version, "", out, err);
 }
 
 void db_close(struct db *db)

@@ -26,6 +26,8 @@ struct db_stmt;
  */
 int db_open(const char *path, bool read_only, int app, int version, const char *schema, struct db **out,
 	    struct dt_err *err);
+/* The same to read; it waits for a writer wait_ms, now and later. */
+int db_open_soon(const char *path, int wait_ms, int app, int version, struct db **out, struct dt_err *err);
 void db_close(struct db *db);
 /* SQL without result: BEGIN IMMEDIATE, COMMIT, ROLLBACK, ... */
 int db_exec(struct db *db, const char *sql, struct dt_err *err);

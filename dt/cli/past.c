@@ -102,10 +102,10 @@ static int add_word(struct buf *out, const char *word)
 
 int past_command(const struct job *j, struct buf *out)
 {
-	int r = add_word(out, j->selection) | buf_addc(out, ' ') | add_word(out, j->module);
+	int r = add_word(out, j->selection) || buf_addc(out, ' ') || add_word(out, j->module);
 
 	for (size_t i = 0; i < j->args.n; i++)
-		r |= buf_addc(out, ' ') | add_word(out, j->args.v[i]);
+		r |= buf_addc(out, ' ') || add_word(out, j->args.v[i]);
 	return r ? -1 : 0;
 }
 
@@ -121,7 +121,7 @@ const char *past_time(int64_t at_ms, char *out, size_t size)
 
 static int pair(struct buf *out, const char *key, const char *value)
 {
-	return !*value ? 0 : buf_addf(out, ",\"%s\":", key) | json_text(out, value);
+	return !*value ? 0 : buf_addf(out, ",\"%s\":", key) || json_text(out, value);
 }
 
 static int list(struct buf *out, const char *key, const struct strs *l)
@@ -129,25 +129,25 @@ static int list(struct buf *out, const char *key, const struct strs *l)
 	int r = buf_addf(out, ",\"%s\":[", key);
 
 	for (size_t i = 0; i < l->n; i++)
-		r |= (i ? buf_addc(out, ',') : 0) | json_text(out, l->v[i]);
+		r |= (i ? buf_addc(out, ',') : 0) || json_text(out, l->v[i]);
 	return r | buf_addc(out, ']');
 }
 
 int past_json(const struct job *j, const struct past_counts *c, struct buf *out)
 {
 	int r = buf_addf(out, "{\"event\":\"job\",\"job\":%" PRId64 ",\"state\":\"%s\",\"at\":", j->number,
-			 job_state_name(j->state)) | json_seconds(out, j->at_ms);
+			 job_state_name(j->state)) || json_seconds(out, j->at_ms);
 
 	if (j->state == JOB_ENDED) {
-		r |= buf_adds(out, ",\"ended\":") | json_seconds(out, j->ended_ms) | buf_addf(out, ",\"exit\":%d", j->exit_status);
+		r |= buf_adds(out, ",\"ended\":") || json_seconds(out, j->ended_ms) || buf_addf(out, ",\"exit\":%d", j->exit_status);
 		if (j->signal)
 			r |= buf_addf(out, ",\"signal\":%d", j->signal);
 	}
-	r |= pair(out, "user", j->user) | pair(out, "sudo_user", j->sudo_user) | pair(out, "tty", j->tty) |
-	     pair(out, "machine", j->machine) | pair(out, "from", j->from) | pair(out, "cwd", j->cwd) |
-	     pair(out, "version", j->version) | buf_addf(out, ",\"pid\":%" PRId64, j->pid) | pair(out, "kind", j->kind) |
-	     list(out, "options", &j->options) | pair(out, "selection", j->selection) | pair(out, "module", j->module) |
-	     pair(out, "verb", j->verb) | list(out, "args", &j->args) | buf_addf(out, ",\"hosts\":%zu,\"counts\":{", j->hosts);
+	r |= pair(out, "user", j->user) || pair(out, "sudo_user", j->sudo_user) || pair(out, "tty", j->tty) ||
+	     pair(out, "machine", j->machine) || pair(out, "from", j->from) || pair(out, "cwd", j->cwd) ||
+	     pair(out, "version", j->version) || buf_addf(out, ",\"pid\":%" PRId64, j->pid) || pair(out, "kind", j->kind) ||
+	     list(out, "options", &j->options) || pair(out, "selection", j->selection) || pair(out, "module", j->module) ||
+	     pair(out, "verb", j->verb) || list(out, "args", &j->args) || buf_addf(out, ",\"hosts\":%zu,\"counts\":{", j->hosts);
 	for (int o = OUTCOME_OK; o <= OUTCOME_UNKNOWN; o++)
 		if (o != OUTCOME_LOCAL)
 			r |= buf_addf(out, "%s\"%s\":%zu", o ? "," : "", outcome_name((enum outcome)o),
@@ -184,27 +184,50 @@ bool past_open_host(const struct job *j, const struct job_host *h, size_t index,
 	return true;
 }
 
+void past_count_hosts(const struct job *j, const struct job_host *v, size_t n, struct past_counts *out)
+{
+	struct dt_err ignored = DT_ERR_INIT;
+	struct result end;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].state == HOST_ENDED) {
+			out->by[v[i].outcome]++;
+			continue;
+		}
+		if (past_open_host(j, &v[i], i, "", &end, &ignored))
+			out->by[end.outcome]++;
+		else
+			out->open++;
+		result_release(&end);
+	}
+}
+
 int past_count(struct journal_reader *r, const struct job *j, struct past_counts *out, struct dt_err *err)
 {
 	struct job_host *v;
-	struct result end;
 	size_t n;
 
 	memset(out, 0, sizeof(*out));
 	if (journal_states(r, j->number, &v, &n, err) != 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (v[i].state == HOST_ENDED)
-			out->by[v[i].outcome]++;
-		else if (past_open_host(j, &v[i], i, "", &end, err))
-			out->by[end.outcome]++;
-		else
-			out->open++;
-		if (v[i].state != HOST_ENDED)
-			result_release(&end);
-	}
+	past_count_hosts(j, v, n, out);
 	free(v);
 	return 0;
+}
+
+int past_count_soon(struct journal_reader *r, const struct job *j, struct past_counts *out, struct dt_err *err)
+{
+	int ret = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (job_tally_is_whole(j))
+		memcpy(out->by, j->tally.by, sizeof(out->by));
+	else
+		ret = past_count(r, j, out, err);
+	out->by[OUTCOME_FAILED] += out->by[OUTCOME_LOCAL];
+	out->by[OUTCOME_LOCAL] = 0;
+	return ret;
 }
 
 size_t past_not_ok(const struct past_counts *c)

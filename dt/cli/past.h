@@ -27,6 +27,10 @@ struct past_counts {
 	size_t open;			/* of a run that lives: without an end so far */
 };
 int past_count(struct journal_reader *r, const struct job *j, struct past_counts *out, struct dt_err *err);
+/* The same of states that are there already. */
+void past_count_hosts(const struct job *j, const struct job_host *v, size_t n, struct past_counts *out);
+/* The same for a list: what failed here is among what failed, and rows are read only where the run's own count is not all. */
+int past_count_soon(struct journal_reader *r, const struct job *j, struct past_counts *out, struct dt_err *err);
 size_t past_not_ok(const struct past_counts *c);
 
 /*

@@ -8,7 +8,8 @@
 #include "dt/base/db.h"
 #include "dt/base/escape.h"
 #include "dt/cli/app.h"
-#include "dt/cli/complete.h"
+#include "dt/cli/complete_script.h"
+#include "dt/cli/complete_source.h"
 #include "dt/cli/help.h"
 #include "dt/ssh/session.h"
 #include "inventory/match.h"
@@ -36,8 +37,8 @@ static void list_module(void *arg, const char *name, const struct module *m, con
 
 	const char *text = m ? m->mod->summary : why->msg;
 
-	l->r |= buf_addf(&l->out, "%-12s %s", name, m ? "" : "cannot be loaded: ") |
-		escape(&l->out, text, strlen(text)) | buf_addc(&l->out, '\n');
+	l->r |= buf_addf(&l->out, "%-12s %s", name, m ? "" : "cannot be loaded: ") ||
+		escape(&l->out, text, strlen(text)) || buf_addc(&l->out, '\n');
 }
 
 int word_modules(struct app *a, char *const *args, int n, struct dt_err *err)
@@ -95,75 +96,34 @@ int word_version(struct app *a, char *const *args, int n, struct dt_err *err)
 
 /* ---- completion ---- */
 
-static void hosts(void *arg, const char *prefix, struct strs *out)
+/* For the scripts: candidates for the end of a line, as the shell takes them. */
+static int complete(struct app *a, char *const *args, int n, struct buf *out, struct dt_err *err)
 {
-	struct dt_err err = DT_ERR_INIT;
-	struct app *a = arg;
+	bool bash = n == 3 && strcmp(args[0], "--bash") == 0, about = n == 2 && strcmp(args[0], "--about") == 0;
+	struct strs words = { 0 }, texts = { 0 };
+	struct complete_source src;
+	int r;
 
-	if (app_inventory(a, &err) == 0)
-		(void)inventory_names(a->inv, prefix, 1000, out, &err);
-}
-
-static void tags(void *arg, const char *prefix, struct strs *out)
-{
-	struct dt_err err = DT_ERR_INIT;
-	struct app *a = arg;
-
-	if (app_inventory(a, &err) == 0)
-		(void)inventory_tags(a->inv, prefix, out, &err);
-}
-
-struct names {
-	const char *prefix;
-	struct strs *out;
-};
-
-static void add_name(void *arg, const char *name, const struct module *m, const struct dt_err *why)
-{
-	const struct names *n = arg;
-
-	(void)why;
-	if (m && str_starts(name, n->prefix))
-		(void)strs_add(n->out, name);
-}
-
-static void module_names(void *arg, const char *prefix, struct strs *out)
-{
-	struct names n = { prefix, out };
-	struct dt_err err = DT_ERR_INIT;
-	struct app *a = arg;
-
-	if (app_modules(a, &err) == 0)
-		(void)modload_list(a->modules, add_name, &n, &err);
-}
-
-static void selectors(void *arg, const char *prefix, struct strs *out)
-{
-	struct dt_err err = DT_ERR_INIT;
-
-	(void)app_selectors(arg, prefix, out, &err);
-}
-
-static const struct dt_module *module(void *arg, const char *name)
-{
-	struct dt_err err = DT_ERR_INIT;
-	struct app *a = arg;
-	const struct module *m = app_modules(a, &err) == 0 ? modload_get(a->modules, name, &err) : NULL;
-
-	return m ? m->mod : NULL;
+	if (n != 1 + about + 2 * bash)
+		return err_set(err, ERR_USAGE, "dt completion words [--about | --bash WORD] LINE");
+	complete_source_init(&src, a);
+	r = complete_line(args[n - 1], &a->opt, &src, &words, &texts, err);
+	if (r == 0 && (bash ? complete_print_bash(&words, args[n - 1], args[1], out) :
+		       complete_print(&words, about ? &texts : NULL, out)) != 0)
+		r = err_nomem(err);
+	strs_release(&words);
+	strs_release(&texts);
+	return r;
 }
 
 int word_completion(struct app *a, char *const *args, int n, struct dt_err *err)
 {
-	const struct complete_source src = {
-		.tags = tags, .hosts = hosts, .modules = module_names, .selectors = selectors, .module = module, .arg = a,
-	};
 	struct buf out;
 
-	buf_init(&out, 1UL << 24);
-	if (n == 2 && strcmp(args[0], "words") == 0)
-		return finish(&out, complete_words(args[1], &a->opt, &src, &out, err), err);
+	buf_init(&out, 1UL << 26);
+	if (n > 1 && strcmp(args[0], "words") == 0)
+		return finish(&out, complete(a, args + 1, n - 1, &out, err), err);
 	if (n == 1)
 		return finish(&out, complete_script(args[0], &out, err), err);
-	return err_set(err, ERR_USAGE, "dt completion bash");
+	return err_set(err, ERR_USAGE, "dt completion bash, zsh or fish");
 }

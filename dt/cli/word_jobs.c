@@ -67,7 +67,7 @@ static int add(void *arg, const struct job *j, struct dt_err *err)
 		all->more = true;
 		return 0;
 	}
-	if (past_count(all->r, j, &counts, err) != 0)
+	if (past_count_soon(all->r, j, &counts, err) != 0)
 		return -1;
 	if (all->json) {
 		all->n++;

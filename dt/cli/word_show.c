@@ -53,7 +53,7 @@ static int say_options(const struct job *j)
 		return 0;
 	buf_init(&b, 1UL << 30);
 	for (size_t i = 0; i < j->options.n; i++)
-		r |= buf_adds(&b, i ? " " : "") | buf_adds(&b, j->options.v[i]);
+		r |= buf_adds(&b, i ? " " : "") || buf_adds(&b, j->options.v[i]);
 	log_info(0, "options: %s", b.data);
 	buf_release(&b);
 	return r;
@@ -66,8 +66,7 @@ static int say_end(const struct show *s, struct dt_err *err)
 	struct buf b;
 	int r;
 
-	if (past_count(s->r, &s->job, &c, err) != 0)
-		return -1;
+	past_count_hosts(&s->job, s->hosts, s->n, &c);
 	format_time_ms(s->job.ended_ms - s->job.at_ms, took, sizeof(took));
 	buf_init(&b, 4096);
 	r = buf_adds(&b, job_state_name(s->job.state));
@@ -95,15 +94,14 @@ static int describe(const struct show *s, const struct app *a, struct dt_err *er
 
 	buf_init(&b, 1UL << 30);
 	if (str_eq(a->opt.output, "jsonl")) {
-		r = past_count(s->r, &s->job, &c, err);
-		if (r == 0)
-			r = past_json(&s->job, &c, &b) == 0 ? app_print(&b, err) : err_nomem(err);
+		past_count_hosts(&s->job, s->hosts, s->n, &c);
+		r = past_json(&s->job, &c, &b) == 0 ? app_print(&b, err) : err_nomem(err);
 	} else {
 		/* the command is quoted already, and escaped: as it stands */
-		r = buf_addf(&b, "dt: job %" PRId64 ": ", s->job.number) | past_command(&s->job, &b) | buf_addc(&b, '\n');
+		r = buf_addf(&b, "dt: job %" PRId64 ": ", s->job.number) || past_command(&s->job, &b) || buf_addc(&b, '\n');
 		if (r == 0)
 			(void)fputs(b.data, stderr);
-		r |= say_who(&s->job) | say_options(&s->job);
+		r |= say_who(&s->job) || say_options(&s->job);
 		r = r == 0 ? say_end(s, err) : err_nomem(err);
 	}
 	buf_release(&b);

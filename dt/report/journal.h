@@ -53,6 +53,8 @@ struct journal_run {
  */
 int journal_open(const char *path, size_t max_output, struct journal **out, struct dt_err *err);
 void journal_close(struct journal *j);
+/* From when fd is readable on, a turn behind another dt is waited for two seconds only, and not a minute. */
+void journal_hurry(struct journal *j, int fd);
 
 /*
  * Each is durable on return: 0, or -1 with ERR_FAIL, and nothing of the call
@@ -81,6 +83,8 @@ struct journal_reader;
 
 /* 0 and *out NULL: there is no journal.  -1: ERR_USAGE "PATH: reason". */
 int journal_read(const char *path, struct journal_reader **out, struct dt_err *err);
+/* The same; it waits for a writer up to wait_ms, now and later. */
+int journal_read_soon(const char *path, int wait_ms, struct journal_reader **out, struct dt_err *err);
 void journal_reader_free(struct journal_reader *r);
 
 enum job_state {
@@ -107,6 +111,12 @@ struct job {
 	struct tally tally;		/* as the done row counts; max_rc is not kept */
 };
 void job_release(struct job *j);
+/*
+ * Does its tally say all of its hosts?  It does of a run that has ended, with
+ * all of them, and to which nothing was added later, as dt reconcile does to
+ * one with --keep.  What failed here is among what failed.
+ */
+bool job_tally_is_whole(const struct job *j);
 
 struct job_filter {
 	int64_t since_ms, until_ms;	/* began in [since, until); 0: no limit */
@@ -118,6 +128,14 @@ struct job_filter {
 /* Each job that fits, newest first; fn returns 0, or -1 with *err to stop.  0, or -1. */
 int journal_jobs(struct journal_reader *r, const struct job_filter *f,
 		 int (*fn)(void *arg, const struct job *j, struct dt_err *err), void *arg, struct dt_err *err);
+/*
+ * For completion: jobs whose number begins with prefix (digits), newest first,
+ * limit of them, and of each length of number the first and the last, so that
+ * what all that are told have in common is what all have in common; running:
+ * of the newest 1,000 those that run.
+ */
+int journal_numbers(struct journal_reader *r, const char *prefix, bool running, size_t limit,
+		    int (*fn)(void *arg, const struct job *j, struct dt_err *err), void *arg, struct dt_err *err);
 /* -1: ERR_USAGE "no job 42 in the journal". */
 int journal_get(struct journal_reader *r, int64_t number, struct job *out, struct dt_err *err);
 /* The newest job that is no "inventory" one; 0: there is none. */

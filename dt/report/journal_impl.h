@@ -38,6 +38,7 @@ struct journal {
 	char *path;
 	struct db *db;
 	int lock_fd;
+	int hurry_fd;		/* journal_hurry; or -1 */
 	size_t max_output;
 	struct sha256 *sum;
 	struct pack *pack;

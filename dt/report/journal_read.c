@@ -5,14 +5,10 @@
 
 #include "dt/report/journal_reader.h"
 
-int journal_read(const char *path, struct journal_reader **out, struct dt_err *err)
+static int make_reader(struct db *db, struct journal_reader **out, struct dt_err *err)
 {
 	struct journal_reader *r;
-	struct db *db;
 
-	*out = NULL;
-	if (db_open(path, true, JOURNAL_APP, JOURNAL_VERSION, journal_schema, &db, err) != 0)
-		return -1;
 	if (!db)
 		return 0;
 	r = calloc(1, sizeof(*r));
@@ -23,6 +19,22 @@ int journal_read(const char *path, struct journal_reader **out, struct dt_err *e
 	r->db = db;
 	*out = r;
 	return 0;
+}
+
+int journal_read(const char *path, struct journal_reader **out, struct dt_err *err)
+{
+	struct db *db;
+
+	*out = NULL;
+	return db_open(path, true, JOURNAL_APP, JOURNAL_VERSION, journal_schema, &db, err) != 0 ? -1 : make_reader(db, out, err);
+}
+
+int journal_read_soon(const char *path, int wait_ms, struct journal_reader **out, struct dt_err *err)
+{
+	struct db *db;
+
+	*out = NULL;
+	return db_open_soon(path, wait_ms, JOURNAL_APP, JOURNAL_VERSION, &db, err) != 0 ? -1 : make_reader(db, out, err);
 }
 
 static void forget_hosts(struct journal_reader *r)
@@ -106,6 +118,16 @@ static const struct {
 static char **job_text(struct job *j, size_t i)
 {
 	return (char **)(void *)((char *)j + job_texts[i].at);
+}
+
+bool job_tally_is_whole(const struct job *j)
+{
+	if (j->state != JOB_ENDED || j->tally.total != j->hosts)
+		return false;
+	for (size_t i = 0; i < j->options.n; i++)
+		if (str_starts(j->options.v[i], "--keep"))
+			return false;
+	return true;
 }
 
 void job_release(struct job *j)
@@ -242,7 +264,9 @@ int journal_get(struct journal_reader *r, int64_t number, struct job *out, struc
 		got = -1;
 	}
 	db_reset(st);
-	if (got == 1) {
+	if (got == 1)
+		got = take_done(r, out, err) == 0 ? 1 : -1;
+	if (got == 1 && out->state != JOB_ENDED) {
 		enum job_state alive;
 
 		/* in this order: who ends between the two has its done row */
@@ -274,30 +298,42 @@ int journal_last(struct journal_reader *r, int64_t *number, struct dt_err *err)
 	return got < 0 ? -1 : 0;
 }
 
-int journal_hosts(struct journal_reader *r, int64_t number, struct strs *out, struct dt_err *err)
+int journal_hosts_hash(struct journal_reader *r, int64_t number, unsigned char hash[SHA256_SIZE], struct dt_err *err)
 {
 	struct db_stmt *st;
-	const void *hash;
-	struct buf text;
+	const void *data;
 	size_t len;
 	int got;
 
+	memset(hash, 0, SHA256_SIZE);
 	if (db_prepare(r->db, "SELECT output FROM entry WHERE kind = 'job' AND job = ?", &st, err) != 0)
 		return -1;
 	db_bind_int(st, 1, number);
 	got = db_step(st, err);
-	buf_init(&text, JOURNAL_ROW_MAX);
-	hash = got == 1 ? db_blob(st, 0, &len) : NULL;
+	data = got == 1 ? db_blob(st, 0, &len) : NULL;
+	if (data && len == SHA256_SIZE)
+		memcpy(hash, data, SHA256_SIZE);
+	db_reset(st);
 	if (got == 0)
 		got = err_set(err, ERR_USAGE, "no job %" PRId64 " in the journal", number);
-	else if (hash && len == SHA256_SIZE)
+	return got < 0 ? -1 : 0;
+}
+
+int journal_hosts(struct journal_reader *r, int64_t number, struct strs *out, struct dt_err *err)
+{
+	static const unsigned char none[SHA256_SIZE];
+	unsigned char hash[SHA256_SIZE];
+	struct buf text;
+	int got = journal_hosts_hash(r, number, hash, err);
+
+	buf_init(&text, JOURNAL_ROW_MAX);
+	if (got == 0 && memcmp(hash, none, sizeof(hash)) != 0)
 		got = content_get(r->db, hash, &text, err);
-	db_reset(st);
-	for (char *p = text.data, *nl; got >= 0 && (nl = strchr(p, '\n')) != NULL; p = nl + 1)
+	for (char *p = text.data, *nl; got == 0 && (nl = strchr(p, '\n')) != NULL; p = nl + 1)
 		if (strs_addn(out, p, (size_t)(nl - p)) != 0)
 			got = err_nomem(err);
 	buf_release(&text);
-	return got < 0 ? -1 : 0;
+	return got;
 }
 
 int reader_about(struct journal_reader *r, int64_t number, struct dt_err *err)
@@ -328,7 +364,8 @@ static int take_states(struct journal_reader *r, int64_t number, struct job_host
 	struct db_stmt *st;
 	int got;
 
-	if (db_prepare(r->db, "SELECT kind, host, data, status, rc, json_extract(data, '$.code') FROM entry"
+	if (db_prepare(r->db, "SELECT kind, host, CASE kind WHEN 'begin' THEN data END, status, rc,"
+		       " CASE status WHEN 'failed' THEN json_extract(data, '$.code') END FROM entry"
 		       " WHERE kind IN ('begin', 'end') AND job = ? ORDER BY kind, host, seq", &st, err) != 0)
 		return -1;
 	db_bind_int(st, 1, number);
@@ -366,95 +403,5 @@ int journal_states(struct journal_reader *r, int64_t number, struct job_host **o
 	}
 	*out = v;
 	*n = r->hosts.n;
-	return 0;
-}
-
-/* ---- the list ---- */
-
-static int status_fits(struct journal_reader *r, const struct job *j, const char *status, struct dt_err *err)
-{
-	struct db_stmt *st;
-	struct job_host *v;
-	size_t n;
-	int got;
-
-	if (db_prepare(r->db, "SELECT 1 FROM entry WHERE kind = 'end' AND job = ? AND status = ? LIMIT 1", &st, err) != 0)
-		return -1;
-	db_bind_int(st, 1, j->number);
-	db_bind_text(st, 2, status);
-	got = db_step(st, err);
-	db_reset(st);
-	if (got != 0 || strcmp(status, outcome_name(OUTCOME_UNKNOWN)) != 0 || j->state != JOB_DIED)
-		return got;
-	if (journal_states(r, j->number, &v, &n, err) != 0)
-		return -1;
-	while (n && v[n - 1].state != HOST_BEGUN)
-		n--;
-	free(v);
-	return n > 0;
-}
-
-/* 1, 0 or -1. */
-static int fits(struct journal_reader *r, const struct job_filter *f, const struct job *j, struct dt_err *err)
-{
-	int yes = 1;
-
-	if ((f->user && strcmp(f->user, j->user) != 0) || (f->module && strcmp(f->module, j->module) != 0) ||
-	    (f->hosts_only && strcmp(j->kind, "inventory") == 0))
-		return 0;
-	if (f->host) {
-		struct strs names = { 0 };
-
-		yes = journal_hosts(r, j->number, &names, err) != 0 ? -1 : 0;
-		for (size_t i = 0; yes == 0 && i < names.n; i++)
-			yes = strcmp(names.v[i], f->host) == 0;
-		strs_release(&names);
-	}
-	return yes == 1 && f->status ? status_fits(r, j, f->status, err) : yes;
-}
-
-/* The newest job before another one; 0: none. */
-static int before(struct journal_reader *r, const struct job_filter *f, int64_t *number, struct dt_err *err)
-{
-	struct db_stmt *st;
-	int got;
-
-	if (db_prepare(r->db, "SELECT job FROM entry WHERE kind = 'job' AND job < ? AND at >= ? AND at < ?"
-		       " ORDER BY job DESC LIMIT 1", &st, err) != 0)
-		return -1;
-	db_bind_int(st, 1, *number);
-	db_bind_int(st, 2, f->since_ms);
-	db_bind_int(st, 3, f->until_ms ? f->until_ms : INT64_MAX);
-	got = db_step(st, err);
-	*number = got == 1 ? db_int(st, 0) : 0;
-	db_reset(st);
-	return got < 0 ? -1 : 0;
-}
-
-/* One statement a job, so that a long list keeps no writer waiting. */
-int journal_jobs(struct journal_reader *r, const struct job_filter *f,
-		 int (*fn)(void *arg, const struct job *j, struct dt_err *err), void *arg, struct dt_err *err)
-{
-	int64_t number = INT64_MAX;
-	size_t n = 0;
-
-	while (!f->limit || n < f->limit) {
-		struct job j;
-		int yes;
-
-		if (before(r, f, &number, err) != 0)
-			return -1;
-		if (!number)
-			break;
-		if (journal_get(r, number, &j, err) != 0)
-			return -1;
-		yes = fits(r, f, &j, err);
-		if (yes == 1 && fn(arg, &j, err) != 0)
-			yes = -1;
-		job_release(&j);
-		if (yes < 0)
-			return -1;
-		n += (size_t)yes;
-	}
 	return 0;
 }

@@ -15,6 +15,8 @@ struct journal_reader {
 
 /* Makes r->job and r->hosts those of a job. */
 int reader_about(struct journal_reader *r, int64_t number, struct dt_err *err);
+/* The hash of the list of a job's hosts; zero: it has none. */
+int journal_hosts_hash(struct journal_reader *r, int64_t number, unsigned char hash[SHA256_SIZE], struct dt_err *err);
 /* A status by its word, and the code behind a failure. */
 enum outcome outcome_by(const char *status, enum err_code code);
 /* Adds the value of a json_each row, whose columns are given: a text, or bytes as {"base64":"..."}. */

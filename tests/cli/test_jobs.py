@@ -156,6 +156,23 @@ def test_filters():
     equal(len(p.jobs("--limit", "0")), 24)
 
 
+def test_large_journal():
+    """Of many runs those are read that are shown: the others could as well be unreadable."""
+    p = Past()
+    p.dt("h1,h2", "ssh", "test $DT_HOST = h1 || exit 3", status=5)
+    p.edit("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO entry SELECT 1000 * i + seq, i,"
+           " kind, at + i, host, status, rc, signal, began, ended, data, output, runs, hash FROM n, entry WHERE job = 1")
+    counts = [(j["job"], j["exit"], j["counts"]["ok"], j["counts"]["failed"], j["open"]) for j in p.jobs()]
+    equal(counts, [(n, 5, 0, 2, 0) for n in range(3000, 2980, -1)])
+    p.edit("UPDATE entry SET data = 'no JSON' WHERE job < 2900 OR (job < 3000 AND kind IN ('begin', 'end'))")
+    equal([(j["job"], j["exit"], j["counts"]["ok"], j["counts"]["failed"], j["open"]) for j in p.jobs()], counts)
+    equal(len(p.dt("jobs").stdout.splitlines()), 21)
+    equal(set(ends(p.dt("show", "last", "-o", "jsonl"))), {"h1", "h2"})
+    equal(p.names("job:last:fail"), "h[1-2]")
+    has(p.dt("jobs", "--limit", "0", status=2).stderr, "JSON")
+    has(p.dt("show", "2999", status=2).stderr, "JSON")
+
+
 def test_show():
     p = Past()
     numbered(p, "1) echo one;; 2) echo two >&2; exit 3;; 3) kill -9 $$;;", "h1", "h2", "h3", status=5)

@@ -376,6 +376,7 @@ static void test_jobs(void)
 
 	start(j, "ssh", 2);
 	end(j, 0, 1, "");
+	end(j, 1, 0, "");
 	done(j);
 	start(j, "push", 6);
 	end(j, 5, 0, "");
@@ -397,7 +398,8 @@ static void test_jobs(void)
 
 	struct { struct job_filter f; const char *want; } table[] = {
 		{ { 0 }, "4321" }, { { .limit = 2 }, "43" }, { { .module = "ssh" }, "31" }, { { .host = "e" }, "2" },
-		{ { .status = "failed" }, "1" }, { { .status = "unknown" }, "3" }, { { .status = "ok", .module = "ssh" }, "" },
+		{ { .status = "failed" }, "1" }, { { .status = "unknown" }, "3" }, { { .status = "ok", .module = "ssh" }, "1" },
+		{ { .status = "ok", .module = "push" }, "2" }, { { .status = "lost" }, "" },
 		{ { .hosts_only = true }, "321" }, { { .user = "nobody at all" }, "" }, { { .since_ms = wall_ms() + 1000 }, "" },
 		{ { .until_ms = wall_ms() + 1000 }, "4321" }, { { .until_ms = 1000 }, "" }, { { .host = "a", .limit = 1 }, "3" },
 	};

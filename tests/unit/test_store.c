@@ -233,11 +233,41 @@ static const char *names_of(struct hostset *set)
 	return text;
 }
 
+static const char *joined(struct strs *l)
+{
+	static char text[256];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < l->n; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", l->v[i]);
+	strs_release(l);
+	return text;
+}
+
+/* What completion asks, of the store of test_lazy_lookups. */
+static void check_known(struct inventory *inv)
+{
+	struct strs l = { 0 };
+
+	CHECK_INT(inventory_tags(inv, "", &l, &err), 0);
+	CHECK_STR(joined(&l), "db web ");
+	CHECK_INT(inventory_tags(inv, "w", &l, &err), 0);
+	CHECK_STR(joined(&l), "web ");
+	CHECK_INT(inventory_tags(inv, "webs", &l, &err), 0);
+	CHECK_STR(joined(&l), "");
+	CHECK_INT(inventory_names(inv, "", 5, &l, &err), 0);
+	CHECK_STR(joined(&l), "a b c d e ");
+	/* the last one too, so that nobody takes the first ones for all */
+	CHECK_INT(inventory_names(inv, "", 2, &l, &err), 0);
+	CHECK_STR(joined(&l), "a b e ");
+	CHECK_INT(inventory_names(inv, "b", 2, &l, &err), 0);
+	CHECK_STR(joined(&l), "b ");
+}
+
 static void test_lazy_lookups(void)
 {
 	struct hostset set = { 0 };
 	struct inventory *inv;
-	struct strs tags = { 0 };
 	struct host *h, *again;
 
 	import_text("[hosts]\ne = web k=1\nd = db\nc = web\nb = web db\na =\n", "store:l.db");
@@ -256,12 +286,15 @@ static void test_lazy_lookups(void)
 	CHECK_STR(dump(inv), "e web k=1\nd db\nc web\nb web db\na\n");
 	CHECK_INT(inventory_tagged(inv, "web", &set, &err), 0);
 	CHECK_STR(names_of(&set), "e c b ");
-	CHECK_INT(inventory_tags(inv, "", &tags, &err), 0);
-	CHECK_INT(tags.n, 2);
-	CHECK_INT(inventory_names(inv, "", 3, &tags, &err), 0);
-	CHECK_INT(tags.n, 3);
-	strs_release(&tags);
+	CHECK_INT(inventory_name(inv, "bb", &h, &err), 0);
+	check_known(inv);	/* all hosts are in memory */
 	hostset_release(&set);
+	inventory_free(inv);
+	inv = from("l.db", NULL);
+	check_known(inv);
+	CHECK(!inventory_lookup(inv, "a") && !inventory_lookup(inv, "b"));
+	CHECK_INT(inventory_find(inv, "c", &h, &err), 0);
+	check_known(inv);
 	inventory_free(inv);
 }
 
