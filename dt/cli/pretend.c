@@ -101,7 +101,7 @@ static int text_host(struct preview *v, size_t i)
 	int r = buf_addf(&v->text, "would run: %s", v->module);
 
 	for (size_t k = 0; k < v->args->n; k++)
-		r |= buf_addc(&v->text, ' ') | quote_arg(&v->text, v->args->v[k]);
+		r |= buf_addc(&v->text, ' ') || quote_arg(&v->text, v->args->v[k]);
 	if (v->pace)
 		r |= add_way(v, &v->text, i);
 	return r | omni_line(&v->out, "info", "", "dt", v->module, v->a->hosts.v[i]->pub.name, v->text.data, v->text.len,
@@ -131,7 +131,7 @@ static int text_summary(struct preview *v)
 
 static int json_pair(struct buf *out, const char *key, const char *text)
 {
-	return buf_addf(out, ",\"%s\":", key) | json_text(out, text);
+	return buf_addf(out, ",\"%s\":", key) || json_text(out, text);
 }
 
 static int json_args(const struct preview *v, struct buf *out)
@@ -139,7 +139,7 @@ static int json_args(const struct preview *v, struct buf *out)
 	int r = buf_adds(out, ",\"args\":[");
 
 	for (size_t k = 0; k < v->args->n; k++)
-		r |= (k ? buf_addc(out, ',') : 0) | json_text(out, v->args->v[k]);
+		r |= (k ? buf_addc(out, ',') : 0) || json_text(out, v->args->v[k]);
 	return r | buf_addc(out, ']');
 }
 
@@ -147,15 +147,15 @@ static int json_host(struct preview *v, size_t i)
 {
 	struct buf *out = &v->out;
 	const struct target *t = v->pace ? plan_target(v->a->plan, i) : NULL;
-	int r = buf_adds(out, "{\"event\":\"plan\",\"host\":") | json_text(out, v->a->hosts.v[i]->pub.name);
+	int r = buf_adds(out, "{\"event\":\"plan\",\"host\":") || json_text(out, v->a->hosts.v[i]->pub.name);
 
-	r |= json_pair(out, "module", v->module) | json_args(v, out);
+	r |= json_pair(out, "module", v->module) || json_args(v, out);
 	if (t) {
-		r |= json_pair(out, "address", t->hostname) | json_pair(out, "user", t->user);
+		r |= json_pair(out, "address", t->hostname) || json_pair(out, "user", t->user);
 		r |= buf_addf(out, ",\"port\":%d,\"via\":[", t->port);
 		for (const struct target *via = t->via; via; via = via->via)
-			r |= (via != t->via ? buf_addc(out, ',') : 0) | json_text(out, via->name);
-		r |= buf_addc(out, ']') | json_pair(out, "transport", transport(t));
+			r |= (via != t->via ? buf_addc(out, ',') : 0) || json_text(out, via->name);
+		r |= buf_addc(out, ']') || json_pair(out, "transport", transport(t));
 		r |= json_pair(out, "because", through_ssh(t) ? t->openssh_because : NULL);
 		r |= buf_addf(out, ",\"stage\":%zu,\"canary\":%s", pace_stage(v->pace, v->a->hosts.n, i, NULL) + !v->pace->canary,
 			      i < v->pace->canary ? "true" : "false");
@@ -187,7 +187,7 @@ static void add_gate(const void *node, VISIT visit, void *arg)
 	if (visit != postorder && visit != leaf)
 		return;
 	if (w->json)
-		w->r |= buf_adds(to, w->more ? ",{\"host\":" : "{\"host\":") | json_text(to, g->name) |
+		w->r |= buf_adds(to, w->more ? ",{\"host\":" : "{\"host\":") || json_text(to, g->name) ||
 			buf_addf(to, ",\"hosts\":%zu}", g->hosts);
 	else
 		w->r |= buf_addf(to, ", jump host %s for %zu", g->name, g->hosts);

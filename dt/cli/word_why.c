@@ -14,9 +14,9 @@ struct why {
 
 static void add(struct why *w, const char *key, const char *value, const char *origin)
 {
-	w->r |= buf_addf(&w->out, "%-16s ", key) | escape(&w->out, value, strlen(value));
+	w->r |= buf_addf(&w->out, "%-16s ", key) || escape(&w->out, value, strlen(value));
 	if (*origin)
-		w->r |= buf_adds(&w->out, "  (") | escape(&w->out, origin, strlen(origin)) | buf_addc(&w->out, ')');
+		w->r |= buf_adds(&w->out, "  (") || escape(&w->out, origin, strlen(origin)) || buf_addc(&w->out, ')');
 	w->r |= buf_addc(&w->out, '\n');
 }
 

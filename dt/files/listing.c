@@ -372,7 +372,7 @@ static int check_doubles(struct listing *l, struct dt_err *err)
 	buf_init(&b, (size_t)5 * PATH_LIMIT);
 	for (size_t i = 0; r == 0 && i < l->n; i++) {
 		buf_clear(&b);
-		r = listing_here(l, &l->v[i], &b) | strs_add(&names, b.data) ? err_nomem(err) : 0;
+		r = listing_here(l, &l->v[i], &b) || strs_add(&names, b.data) ? err_nomem(err) : 0;
 	}
 	strs_sort(&names);
 	for (size_t i = 1; r == 0 && i < names.n; i++)
@@ -396,7 +396,7 @@ int listing_run(struct listing *l, const struct pull *p, const struct files_host
 	l->p = p;
 	buf_init(&l->said, 2000);
 	answer_init(&a, err);
-	r |= strs_add(&argv, "/bin/sh") | strs_add(&argv, "-c") | strs_add(&argv, script) | strs_add(&argv, "dt-list") |
+	r |= strs_add(&argv, "/bin/sh") || strs_add(&argv, "-c") || strs_add(&argv, script) || strs_add(&argv, "dt-list") ||
 	     strs_add(&argv, p->recursive ? "r" : "-");
 	for (; p->sources[n]; n++)
 		r |= strs_add(&argv, p->sources[n]);

@@ -55,10 +55,10 @@ static int add_alone(struct probe *p, size_t i)
 	int r;
 
 	if (S_ISLNK(f->mode))
-		r = buf_adds(out, "s ") | quote_arg(out, f->link);
+		r = buf_adds(out, "s ") || quote_arg(out, f->link);
 	else
 		r = buf_addf(out, "b %llu", p->quick ? 0ULL : (unsigned long long)f->size);
-	return r | buf_addc(out, ' ') | add_path(p, out, "./", i) | buf_addc(out, '\n');
+	return r || buf_addc(out, ' ') || add_path(p, out, "./", i) || buf_addc(out, '\n');
 }
 
 /* Is all in one folder? */
@@ -77,8 +77,8 @@ static int add_batch(struct probe *p)
 
 	while (r == 0 && p->next < p->set->n && !alone(p, p->next) && out->len - from < FILES_BATCH &&
 	       !(first == 0 && p->next == 1 && one_folder(p)))
-		r = buf_addc(out, ' ') | add_path(p, out, "./", p->next++);
-	return r | buf_addc(out, '\n');
+		r = buf_addc(out, ' ') || add_path(p, out, "./", p->next++);
+	return r || buf_addc(out, '\n');
 }
 
 /* The folders whose content is ours alone. */
@@ -92,12 +92,12 @@ static int add_listing(struct probe *p)
 		r |= buf_adds(out, " .");
 	for (size_t i = 0; !p->set->content && i < p->set->n && p->set->v[i].parent == FILE_BASE; i++)
 		if (S_ISDIR(p->set->v[i].mode)) {
-			r |= buf_addc(out, ' ') | add_path(p, out, "./", i);
+			r |= buf_addc(out, ' ') || add_path(p, out, "./", i);
 			any = true;
 		}
 	if (!any)
 		out->len -= 1;
-	return r | buf_addc(out, '\n');
+	return r || buf_addc(out, '\n');
 }
 
 /* The next part of the program; none: its end. */
@@ -112,7 +112,7 @@ static int make_program(struct probe *p)
 		r = buf_adds(out, "t .\n") | (p->clean ? buf_adds(out, "d ''\n") : 0);
 	/* where the one top folder is missing, so is all that is in it */
 	if (at == 1 && one_folder(p))
-		r = buf_adds(out, "if [ -d ") | add_path(p, out, "./", 0) | buf_adds(out, " ]; then\n");
+		r = buf_adds(out, "if [ -d ") || add_path(p, out, "./", 0) || buf_adds(out, " ]; then\n");
 	if (at < p->set->n) {
 		if (alone(p, at)) {
 			r |= add_alone(p, at);
@@ -122,7 +122,7 @@ static int make_program(struct probe *p)
 		}
 		for (; p->clean && at < p->next; at++)
 			if (S_ISDIR(p->set->v[at].mode))
-				r |= buf_adds(out, "d ") | add_path(p, out, "/", at) | buf_addc(out, '\n');
+				r |= buf_adds(out, "d ") || add_path(p, out, "/", at) || buf_addc(out, '\n');
 	} else if (at == p->set->n) {
 		p->next++;
 		if (one_folder(p))

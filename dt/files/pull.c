@@ -219,9 +219,9 @@ static int add_cd(struct fetch *f, uint32_t source)
 	if (f->list.kinds[source] == 't')
 		r = buf_addf(&folder, "%s%s", *text == '/' ? "" : "./", text);
 	else
-		r = (*text == '/' ? 0 : buf_adds(&folder, "./")) |
+		r = (*text == '/' ? 0 : buf_adds(&folder, "./")) ||
 		    (slash ? buf_add(&folder, text, (size_t)(slash - text) + 1) : 0);
-	r |= buf_adds(&f->text, "cd -- \"$h\" && cd -P -- ") | quote_arg(&f->text, folder.data) |
+	r |= buf_adds(&f->text, "cd -- \"$h\" && cd -P -- ") || quote_arg(&f->text, folder.data) ||
 	     buf_adds(&f->text, " || exit 1\n");
 	buf_release(&folder);
 	return r;
@@ -250,12 +250,12 @@ static int make_program(struct fetch *f)
 			struct buf name;
 
 			buf_init(&name, PATH_ROOM);
-			r |= buf_addf(&name, "./%s", f->list.v[f->next].path) | buf_addc(&f->text, ' ') |
+			r |= buf_addf(&name, "./%s", f->list.v[f->next].path) || buf_addc(&f->text, ' ') ||
 			     quote_arg(&f->text, name.data);
 			chars += name.len + 16;
 			buf_release(&name);
 		}
-	return r | buf_addc(&f->text, '\n');
+	return r || buf_addc(&f->text, '\n');
 }
 
 static size_t input(void *arg, char *room, size_t size)

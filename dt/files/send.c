@@ -279,7 +279,7 @@ static int next_file(struct send *s)
 	}
 	f = &s->set->v[s->next];
 	buf_init(&name, 8192);
-	r = buf_adds(&name, "t") | send_path(s, s->next, &name);
+	r = buf_adds(&name, "t") || send_path(s, s->next, &name);
 	e.name = name.data;
 	e.mode = f->mode & 07777;
 	e.mtime = f->mtime;

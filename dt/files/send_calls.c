@@ -48,7 +48,7 @@ static int add_name(struct send *s, size_t i, const char *before)
 	int r;
 
 	buf_init(&path, 8192);
-	r = buf_adds(&path, before) | send_path(s, i, &path) | buf_addc(&s->text, ' ') | quote_arg(&s->text, path.data);
+	r = buf_adds(&path, before) || send_path(s, i, &path) || buf_addc(&s->text, ' ') || quote_arg(&s->text, path.data);
 	buf_release(&path);
 	return r;
 }
@@ -60,7 +60,7 @@ static int add_base_name(struct send *s, size_t i)
 	int r;
 
 	buf_init(&name, 8192);
-	r = buf_adds(&name, "./") | buf_adds(&name, fileset_name(s->set, i, s->p->root)) | buf_addc(&s->text, ' ') |
+	r = buf_adds(&name, "./") || buf_adds(&name, fileset_name(s->set, i, s->p->root)) || buf_addc(&s->text, ' ') ||
 	    quote_arg(&s->text, name.data);
 	buf_release(&name);
 	return r;
@@ -85,8 +85,8 @@ static int copies(struct send *s)
 {
 	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
 		if (goes(s, s->at) && s->action[s->at] == SEND_COPY) {
-			int r = buf_adds(&s->text, "k ") | add_folder(s, s->set->v[s->at].parent) | buf_addc(&s->text, ' ') |
-			    quote_arg(&s->text, fileset_name(s->set, s->at, s->p->root)) | buf_addc(&s->text, '\n');
+			int r = buf_adds(&s->text, "k ") || add_folder(s, s->set->v[s->at].parent) || buf_addc(&s->text, ' ') ||
+			    quote_arg(&s->text, fileset_name(s->set, s->at, s->p->root)) || buf_addc(&s->text, '\n');
 
 			if (r)
 				return -1;
@@ -106,9 +106,9 @@ static int large_sums(struct send *s)
 	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
 		if (is_staged_file(s, s->at) && summed_alone(s, s->at)) {
 			sha256_hex(s->set->v[s->at].sum, hex);
-			if (buf_addf(&s->text, "w %s", hex) | add_name(s, s->at, "."))
+			if (buf_addf(&s->text, "w %s", hex) || add_name(s, s->at, "."))
 				return -1;
-			if ((send_alone(s, s->at) && buf_addf(&s->text, " %zu", s->at)) | buf_addc(&s->text, '\n'))
+			if ((send_alone(s, s->at) && buf_addf(&s->text, " %zu", s->at)) || buf_addc(&s->text, '\n'))
 				return -1;
 		}
 	return 0;
@@ -135,9 +135,9 @@ static int sums(struct send *s)
 	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
 		if (summed_together(s, s->at)) {
 			sha256_hex(s->set->v[s->at].sum, hex);
-			r |= buf_addf(&s->text, "%s  .", hex) | send_path(s, s->at, &s->text) | buf_addc(&s->text, '\n');
+			r |= buf_addf(&s->text, "%s  .", hex) || send_path(s, s->at, &s->text) || buf_addc(&s->text, '\n');
 		}
-	return s->at < s->set->n ? r : r | buf_adds(&s->text, ".\n");
+	return s->at < s->set->n ? r : r || buf_adds(&s->text, ".\n");
 }
 
 /* A batch of those that belong together, by a number that of() gives; 0: not at all. */
@@ -162,7 +162,7 @@ static int batch(struct send *s, unsigned long (*of)(const struct send *s, size_
 		if (other)
 			r |= add_name(s, s->at, ".");
 	}
-	return r | buf_addc(&s->text, '\n');
+	return r || buf_addc(&s->text, '\n');
 }
 
 static bool has_owner(const struct send *s)
@@ -188,7 +188,7 @@ static int chown_kept(struct send *s, unsigned long what)
 
 	if (!s->p->owner)
 		r |= buf_addf(&s->text, "%lu", place->uid);
-	return s->p->group ? r : r | buf_addf(&s->text, ":%lu", place->gid);
+	return s->p->group ? r : r || buf_addf(&s->text, ":%lu", place->gid);
 }
 
 static unsigned long given_owner(const struct send *s, size_t i)
@@ -205,7 +205,7 @@ static int chown_given(struct send *s, unsigned long what)
 	buf_init(&owner, 1024);
 	r = buf_addf(&owner, "%s%s%s", s->p->owner ? s->p->owner : "", s->p->group ? ":" : "",
 		     s->p->group ? s->p->group : "");
-	r |= buf_adds(&s->text, "O ") | quote_arg(&s->text, owner.data);
+	r |= buf_adds(&s->text, "O ") || quote_arg(&s->text, owner.data);
 	buf_release(&owner);
 	return r;
 }
@@ -276,7 +276,7 @@ static int staged_to_disk(struct send *s)
 
 static int into(struct send *s, size_t folder)
 {
-	return buf_adds(&s->text, "into ") | add_folder(s, folder) | buf_addc(&s->text, '\n');
+	return buf_adds(&s->text, "into ") || add_folder(s, folder) || buf_addc(&s->text, '\n');
 }
 
 /* The units of one folder from s->at on, of which none is left out: [*from, s->at).  false: there are no more. */
@@ -304,7 +304,7 @@ static int add_units(struct send *s, bool (*wanted)(const struct send *s, size_t
 	for (size_t i = from; i < s->at; i++)
 		if (wanted(s, i))
 			r |= add_base_name(s, i);
-	return r | buf_addc(&s->text, '\n');
+	return r || buf_addc(&s->text, '\n');
 }
 
 static int move_units(struct send *s, bool (*wanted)(const struct send *s, size_t i), size_t from)
@@ -313,8 +313,8 @@ static int move_units(struct send *s, bool (*wanted)(const struct send *s, size_
 
 	for (size_t i = from; i < s->at; i++)
 		if (wanted(s, i))
-			r |= buf_adds(&s->text, " \"$t\"/") | quote_arg(&s->text, fileset_name(s->set, i, s->p->root));
-	return r | buf_addc(&s->text, '\n');
+			r |= buf_adds(&s->text, " \"$t\"/") || quote_arg(&s->text, fileset_name(s->set, i, s->p->root));
+	return r || buf_addc(&s->text, '\n');
 }
 
 static bool is_replaced(const struct send *s, size_t i)
@@ -336,7 +336,7 @@ static int keeps(struct send *s)
 		s->at = DONE;
 	if (!s->keep || !next_units(s, is_replaced, &from))
 		return 0;
-	return into(s, s->set->v[from].parent) | buf_adds(&s->text, "B") | add_units(s, is_replaced, from);
+	return into(s, s->set->v[from].parent) || buf_adds(&s->text, "B") || add_units(s, is_replaced, from);
 }
 
 /* Moves what has arrived for one folder, and keeps the old under another name where asked. */
@@ -351,10 +351,10 @@ static int moves(struct send *s)
 	if (s->backup)
 		for (size_t i = from; i < s->at; i++)
 			if (is_replaced(s, i))
-				r |= buf_adds(&s->text, "y ") | quote_arg(&s->text, s->backup) | add_base_name(s, i) |
+				r |= buf_adds(&s->text, "y ") || quote_arg(&s->text, s->backup) || add_base_name(s, i) ||
 				     buf_addc(&s->text, '\n');
 	r |= move_units(s, is_unit, from);
-	return count_staged(s) > FEW ? r : r | buf_adds(&s->text, "f .\n");
+	return count_staged(s) > FEW ? r : r || buf_adds(&s->text, "f .\n");
 }
 
 /* Undo: what was replaced comes back. */
@@ -364,7 +364,7 @@ static int moves_back(struct send *s)
 
 	if (!next_units(s, is_replaced, &from))
 		return 0;
-	return into(s, s->set->v[from].parent) | move_units(s, is_replaced, from);
+	return into(s, s->set->v[from].parent) || move_units(s, is_replaced, from);
 }
 
 /* Undo: what was made goes. */
@@ -374,7 +374,7 @@ static int unmakes(struct send *s)
 
 	if (!next_units(s, is_made, &from))
 		return 0;
-	return into(s, s->set->v[from].parent) | buf_adds(&s->text, "r") | add_units(s, is_made, from);
+	return into(s, s->set->v[from].parent) || buf_adds(&s->text, "r") || add_units(s, is_made, from);
 }
 
 /* A call for each of what is there and in no source; s->at counts these. */
@@ -388,13 +388,13 @@ static int extras(struct send *s, const char *call, const char *before)
 		struct buf text;
 
 		buf_init(&text, 8192);
-		r |= buf_add(&text, path, (size_t)(slash - path)) | buf_adds(&s->text, "into ") |
-		     quote_arg(&s->text, text.data) | buf_addf(&s->text, "\n%s ", call);
+		r |= buf_add(&text, path, (size_t)(slash - path)) || buf_adds(&s->text, "into ") ||
+		     quote_arg(&s->text, text.data) || buf_addf(&s->text, "\n%s ", call);
 		buf_clear(&text);
 		if (!*before)
 			r |= buf_addc(&text, '.');
-		r |= buf_adds(&text, *before ? slash + 1 : slash) | buf_adds(&s->text, before) |
-		     quote_arg(&s->text, text.data) | buf_addc(&s->text, '\n');
+		r |= buf_adds(&text, *before ? slash + 1 : slash) || buf_adds(&s->text, before) ||
+		     quote_arg(&s->text, text.data) || buf_addc(&s->text, '\n');
 		buf_release(&text);
 	}
 	if (s->now != FILE_BASE || s->at >= extra->n)
@@ -418,7 +418,7 @@ static int deletes(struct send *s)
 	if (!s->backup)
 		return extras(s, "r", "");
 	buf_init(&call, 1024);
-	r = buf_adds(&call, "Y ") | quote_arg(&call, s->backup) | extras(s, call.data, "");
+	r = buf_adds(&call, "Y ") || quote_arg(&call, s->backup) || extras(s, call.data, "");
 	buf_release(&call);
 	return r;
 }
@@ -467,10 +467,10 @@ static int folders(struct send *s)
 		if (s->action[i] == SEND_FOLDER) {
 			r |= into(s, i);
 			if (has_owner(s))
-				r |= chown_given(s, 0) | buf_adds(&s->text, " .\n");
+				r |= chown_given(s, 0) || buf_adds(&s->text, " .\n");
 			r |= buf_addf(&s->text, "g 0%04o .\n", f->mode & 07777);
 		} else if ((f->mode & 0700) != 0700 || (f->mode & 07000)) {
-			r |= into(s, i) | buf_addf(&s->text, "g 0%04o .\n", f->mode & 07777);
+			r |= into(s, i) || buf_addf(&s->text, "g 0%04o .\n", f->mode & 07777);
 		}
 	}
 	return r;

@@ -161,7 +161,7 @@ static int ini_line(void *arg, const char *section, const char *name, const char
 	const char *wrong;
 
 	if (more && c->key)
-		return buf_addc(&c->value, ' ') | buf_adds(&c->value, value) ? err_set(err, ERR_USAGE, "the value is too long") : 0;
+		return buf_addc(&c->value, ' ') || buf_adds(&c->value, value) ? err_set(err, ERR_USAGE, "the value is too long") : 0;
 	if (ini_flush(c, err) != 0)
 		return -1;
 	if (!name) {

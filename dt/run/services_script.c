@@ -12,7 +12,7 @@ static int run_remote(struct dt_task *t, struct strs *env, struct strs *argv)
 	struct dt_exit end;
 	int r;
 
-	r = script_argv(s, &words) | strs_add(&line, "env");
+	r = script_argv(s, &words) || strs_add(&line, "env");
 	for (size_t i = 0; i < env->n; i++)
 		r |= strs_add(&line, env->v[i]);
 	for (size_t i = 0; i < words.n; i++)

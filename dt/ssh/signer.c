@@ -119,7 +119,7 @@ static int put_ecdsa(struct buf *out, const EVP_PKEY *key, const struct algorith
 	point[0] = POINT_CONVERSION_UNCOMPRESSED;
 	if (BN_bn2binpad(x, point + 1, (int)half) < 0 || BN_bn2binpad(y, point + 1 + half, (int)half) < 0)
 		goto out;
-	r = blob_put_string(out, a->curve, strlen(a->curve)) | blob_put_string(out, point, 1 + 2 * half);
+	r = blob_put_string(out, a->curve, strlen(a->curve)) || blob_put_string(out, point, 1 + 2 * half);
 out:
 	BN_free(x);
 	BN_free(y);
@@ -257,7 +257,7 @@ static int put_ecdsa_signature(struct buf *sig, const unsigned char *der, size_t
 	int r = -1;
 
 	if (pair)
-		r = put_number(sig, ECDSA_SIG_get0_r(pair)) | put_number(sig, ECDSA_SIG_get0_s(pair));
+		r = put_number(sig, ECDSA_SIG_get0_r(pair)) || put_number(sig, ECDSA_SIG_get0_s(pair));
 	ECDSA_SIG_free(pair);
 	if (r != 0)
 		sig->len = before;
