@@ -3,8 +3,6 @@
  *
  * A word of dt's own (dt/cli/word_*.c), or an action on hosts (dt/cli/action.h).
  */
-#include <malloc.h>
-#include <signal.h>
 #include <string.h>
 
 #include "dt/base/log.h"
@@ -63,19 +61,10 @@ static int dispatch(struct app *a, char *const *argv, int argc, struct dt_err *e
 int main(int argc, char **argv)
 {
 	struct dt_err err = DT_ERR_INIT;
-	sigset_t asked;
-	static struct app app; /* static: the thread that watches signals outlives main */
+	static struct app app;
 	int status;
 
-	/* a host's kept output goes back to the system when it has been printed, whatever the C library learns of sizes */
-	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-	(void)signal(SIGPIPE, SIG_IGN);
-	/* it asks how far a run is, and waits for its answer until one has begun */
-	sigemptyset(&asked);
-	sigaddset(&asked, SIGUSR1);
-	(void)sigprocmask(SIG_BLOCK, &asked, NULL);
-	/* a parent that ignores it would hide how our children end */
-	(void)signal(SIGCHLD, SIG_DFL);
+	app_main();
 	status = app_init(&app, &err) == 0 ? dispatch(&app, argv, argc, &err) : -1;
 	if (status < 0) {
 		log_err(&err);

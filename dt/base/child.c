@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,22 @@ void child_kill_all(void)
 		if (pid > 0)
 			(void)kill(-pid, SIGKILL);
 	}
+}
+
+void child_terminate(pid_t pid)
+{
+	char path[64];
+	FILE *f;
+	int below;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "re");
+	/* before their parent has ended: then they are another's */
+	while (f && fscanf(f, "%d", &below) == 1)
+		child_terminate(below);
+	if (f)
+		(void)fclose(f);
+	(void)kill(pid, SIGTERM);
 }
 
 void child_close(int *fd)

@@ -31,6 +31,8 @@ void child_wait(struct child *c);
 /* Kills its group where it still runs, reaps it, closes all. */
 void child_end(struct child *c);
 
+/* SIGTERM for a process that is not reaped yet, and for all below it, as far as /proc tells. */
+void child_terminate(pid_t pid);
 /*
  * Kills the groups of all children that run; for a process about to end, from
  * any thread.  (Those beyond the 4096th are not known.)

@@ -34,3 +34,44 @@ int quote_argv(struct buf *b, const char *const *argv, size_t n)
 			return -1;
 	return 0;
 }
+
+int quote_next(const char **line, struct buf *word, struct dt_err *err)
+{
+	const char *p = *line + strspn(*line, " \t\n");
+	char quote = 0;
+
+	buf_clear(word);
+	*line = p;
+	if (!*p)
+		return 0;
+	for (; *p && (quote || !strchr(" \t\n", *p)); p++) {
+		if (quote ? *p == quote : *p == '\'' || *p == '"') {
+			quote = quote ? 0 : *p;
+			continue;
+		}
+		/* between double quotes a backslash is one but before these (2.2.3) */
+		if (*p == '\\' && quote != '\'' && p[1] && (!quote || strchr("$`\"\\", p[1])))
+			p++;
+		if (buf_addc(word, *p) != 0)
+			return err_nomem(err);
+	}
+	if (quote)
+		return err_set(err, ERR_USAGE, "a quote is not closed: %.100s", *line);
+	*line = p;
+	return 1;
+}
+
+int quote_split(const char *line, struct strs *words, struct dt_err *err)
+{
+	struct buf word;
+	int r;
+
+	buf_init(&word, 4UL << 20);
+	while ((r = quote_next(&line, &word, err)) > 0)
+		if (strs_add(words, word.data) != 0) {
+			r = err_nomem(err);
+			break;
+		}
+	buf_release(&word);
+	return r;
+}

@@ -9,6 +9,8 @@
 #include <stddef.h>
 
 #include "dt/base/buf.h"
+#include "dt/base/err.h"
+#include "dt/base/util.h"
 
 /*
  * Adds one argument so that a POSIX shell, csh or fish reads it back
@@ -18,5 +20,14 @@
 int quote_arg(struct buf *b, const char *arg);
 /* n arguments, joined by spaces. */
 int quote_argv(struct buf *b, const char *const *argv, size_t n);
+/*
+ * The next word of *line, as a POSIX shell reads it, takes the place of what
+ * is in word: blanks part words, quotes and backslashes are taken off, nothing
+ * is expanded.  *line is then behind it.  1; 0 where there is none; -1:
+ * ERR_USAGE, a quote is not closed.
+ */
+int quote_next(const char **line, struct buf *word, struct dt_err *err);
+/* Adds all words of a line.  0, or -1. */
+int quote_split(const char *line, struct strs *words, struct dt_err *err);
 
 #endif

@@ -194,8 +194,8 @@ int action_run(struct app *a, char *const *words, int n, int before, struct dt_e
 	if (r == 0 && i >= n)
 		r = err_set(err, ERR_USAGE, "no module: dt %s MODULE [ARGUMENTS...]; \"dt modules\" lists them", words[0]);
 	if (r == 0 && n - i == 2 && (str_eq(words[i + 1], "--help") || str_eq(words[i + 1], "-h")))
-		return word_help(a, words + i, 1, err);
-	if (r == 0)
+		r = status = word_help(a, words + i, 1, err);
+	else if (r == 0)
 		r = act(&x, words + i, (size_t)(n - i), &status, err);
 	recorder_done(&x.recorder, r == 0 ? status : error_status(err), x.signal);
 	progress_free(x.progress);

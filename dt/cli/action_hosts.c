@@ -132,13 +132,14 @@ int action_hosts(struct action *x, int *status, struct dt_err *err)
 	struct engine_end end = { 0 };
 	struct dt_err late = DT_ERR_INIT;
 	struct engine e = {
-		.call = x->call, .hosts = x->app->hosts.n, .cancel_fd = x->app->cancel_fd, .signal_fd = x->app->signal_fd,
-		.info_fd = x->app->info_fd, .on_begin = action_on_begin, .on_output = on_output, .on_end = action_on_end,
+		.call = x->call, .hosts = x->app->hosts.n, .cancel_fd = x->app->signals->cancel_fd,
+		.signal_fd = x->app->signals->signal_fd, .info_fd = x->app->signals->info_fd, .on_begin = action_on_begin, .on_output = on_output, .on_end = action_on_end,
 		.on_note = on_note, .on_tick = on_tick, .arg = x,
 		.env = {
 			.ssh = &x->app->env, .plan = x->app->plan, .max_output = (size_t)o->max_output,
 			.command_timeout_ms = o->command_timeout_ms,
 			.sudo = x->app->sudo, .stream = o->stream, .interactive = o->interactive, .bytes = &x->bytes,
+			.kept = x->app->kept,
 		},
 	};
 	int r = -1;
@@ -153,6 +154,7 @@ int action_hosts(struct action *x, int *status, struct dt_err *err)
 	e.coproc = pace.coproc;
 	e.tick_ms = progress_interval(x->progress);
 	r = action_record(x, false, err);
+	recorder_hurry(&x->recorder, e.cancel_fd);
 	if (r == 0 && o->keep)
 		r = keep_name(recorder_job(&x->recorder), x->keep, err);
 	if (*x->keep)
@@ -161,7 +163,7 @@ int action_hosts(struct action *x, int *status, struct dt_err *err)
 		e.on_round = action_on_round;
 	if (rolling_is_plain(x->app, &pace))
 		e.linger_ms = e.on_round ? LINGER_RECORD_MS : LINGER_MS;
-	if (r == 0 && (app_watch_signals(x->app, err) != 0 || sink_start(x->sink, err) != 0))
+	if (r == 0 && (signals_watch(false, err) != 0 || sink_start(x->sink, err) != 0))
 		r = -1;
 	if (r == 0)
 		r = call_surveys(x->call) ? action_survey(x, e, &pace, &end, err) : 0;

@@ -3,27 +3,30 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "dt/base/ask.h"
-#include "dt/base/child.h"
-#include "dt/base/log.h"
 #include "dt/cli/past.h"
 #include "dt/run/pool.h"
 #include "dt/ssh/session.h"
 #include "inventory/select.h"
 
+void app_main(void)
+{
+	/* a host's kept output goes back to the system when it has been printed, whatever the C library learns of sizes */
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	signals_init();
+}
+
 int app_init(struct app *a, struct dt_err *err)
 {
 	memset(a, 0, sizeof(*a));
-	a->cancel_fd = a->signal_fd = a->info_fd = -1;
 	if (options_init(&a->opt, err) != 0)
 		return -1;
 	return conf_load(&a->opt, &a->conf, err);
@@ -40,7 +43,6 @@ void app_release(struct app *a)
 	secret_free(a->password);
 	secret_free(a->sudo);
 	free(a->ssh_config);
-	/* the eventfds stay: the thread that watches signals lives as long as the process */
 }
 
 int app_inventory(struct app *a, struct dt_err *err)
@@ -113,12 +115,15 @@ int app_selectors(struct app *a, const char *prefix, struct strs *out, struct dt
 int app_select(struct app *a, const char *selection, struct dt_err *err)
 {
 	struct strs dirs = { 0 };
-	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = STDIN_FILENO, .job = past_select };
+	struct select_options opt = { .selector_dirs = &dirs, .stdin_fd = a->stdin_taken ? -1 : STDIN_FILENO,
+				      .job = past_select };
 	int r = -1;
 
+	if (a->planned)
+		return 0;
 	if (app_inventory(a, err) == 0 && app_selector_dirs(a, &dirs, err) == 0)
 		r = select_hosts(a->inv, selection, &opt, &a->hosts, err);
-	a->stdin_taken = opt.stdin_read;
+	a->stdin_taken |= opt.stdin_read;
 	strs_release(&dirs);
 	if (r == 0 && !a->hosts.n) {
 		bool empty;
@@ -140,58 +145,6 @@ bool app_confirm(const struct app *a, const char *question)
 }
 
 /* ---- the plan ---- */
-
-/* nohup(1) and scripts that ignore a signal mean it. */
-static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
-
-/*
- * A thread of its own, so that also a dt that cannot write its output stops
- * what runs on the hosts at the first signal, and leaves at the second.
- */
-static void watch(void *arg)
-{
-	const struct app *a = arg;
-	uint64_t number;
-	int signo, seen = 0;
-
-	for (;;) {
-		if (sigwait(&a->signals, &signo) != 0)
-			continue;
-		number = (uint64_t)signo;
-		if (signo == SIGUSR1) {
-			(void)!write(a->info_fd, &number, sizeof(number));
-			continue;
-		}
-		if (seen++) {
-			child_kill_all();
-			_exit(128 + signo);
-		}
-		(void)!write(a->signal_fd, &number, sizeof(number));
-		number = 1;
-		(void)!write(a->cancel_fd, &number, sizeof(number));
-	}
-}
-
-int app_watch_signals(struct app *a, struct dt_err *err)
-{
-	struct sigaction was;
-
-	sigemptyset(&a->signals);
-	for (size_t i = 0; i < ARRAY_LEN(caught); i++)
-		if (sigaction(caught[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-			sigaddset(&a->signals, caught[i]);
-	if (sigprocmask(SIG_BLOCK, &a->signals, NULL) != 0 || thread_spawn(watch, a) != 0)
-		return err_sys(err, ERR_FAIL, errno, "signals");
-	return 0;
-}
-
-static int make_events(struct app *a, struct dt_err *err)
-{
-	a->signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	a->info_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	a->cancel_fd = eventfd(0, EFD_CLOEXEC);
-	return a->signal_fd < 0 || a->info_fd < 0 || a->cancel_fd < 0 ? err_sys(err, ERR_FAIL, errno, "eventfd") : 0;
-}
 
 /* Where $HOME is not the user's own, ssh(1) would read other files than we do. */
 static int find_ssh_config(struct app *a, struct dt_err *err)
@@ -221,11 +174,27 @@ static void raise_limits(void)
 	}
 }
 
+/* What connections that are open already were made with cannot change for one run. */
+static int same_plan(const struct app *a, struct dt_err *err)
+{
+	static const char *const names[] = {
+		"db", "user", "port", "timeout", "identity", "jump", "ssh-config", "known-hosts", "transport", "accept-new",
+		"ask-password", "ask-sudo",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!options_same(&a->opt, a->planned, option_by_name(names[i])))
+			return err_set(err, ERR_USAGE, "--%s is for all lines, not for one: .options sets it", names[i]);
+	return 0;
+}
+
 int app_plan(struct app *a, struct dt_err *err)
 {
 	static const char *const transports[] = { "auto", "libssh2", "openssh" };
 	struct options *o = &a->opt;
 
+	if (a->planned)
+		return same_plan(a, err);
 	raise_limits();
 	if (o->interactive && (o->command_timeout_ms || o->deadline_ms))
 		return err_set(err, ERR_USAGE, "-i leaves a host to the one at the terminal: not with --command-timeout or --deadline");
@@ -233,10 +202,11 @@ int app_plan(struct app *a, struct dt_err *err)
 		return -1;
 	if (o->ask_sudo && !o->interactive && !(a->sudo = ask_secret("sudo password", err)))
 		return -1;
-	if (find_ssh_config(a, err) != 0 || make_events(a, err) != 0 || session_global_init(err) != 0)
+	a->signals = signals_get(err);
+	if (!a->signals || find_ssh_config(a, err) != 0 || session_global_init(err) != 0)
 		return -1;
 	a->env = (struct ssh_env){
-		.cancel_fd = a->cancel_fd, .spawn = thread_spawn, .password = a->password, .ssh_program = "ssh",
+		.cancel_fd = a->signals->cancel_fd, .spawn = thread_spawn, .password = a->password, .ssh_program = "ssh",
 		.config_file = o->ssh_config ? o->ssh_config : a->ssh_config, .accept_new = o->accept_new,
 	};
 	a->plan_opt = (struct plan_options){

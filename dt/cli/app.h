@@ -4,15 +4,16 @@
 #ifndef DT_CLI_APP_H
 #define DT_CLI_APP_H
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include "dt/base/err.h"
 #include "dt/base/secret.h"
 #include "dt/cli/conf.h"
 #include "dt/cli/options.h"
+#include "dt/cli/signals.h"
 #include "dt/run/modload.h"
 #include "dt/run/plan.h"
+#include "dt/run/services_kept.h"
 #include "dt/ssh/env.h"
 #include "inventory/inventory.h"
 
@@ -27,14 +28,17 @@ struct app {
 	struct ssh_env env;
 	struct secret *password, *sudo;
 	char *ssh_config;		/* what ssh(1) is told where $HOME is another's */
-	/* eventfd(2)s: what runs is cancelled; the number of the signal that did; SIGUSR1 came */
-	int cancel_fd, signal_fd, info_fd;
-	sigset_t signals;
-	bool stdin_taken;		/* a selector has read it */
+	const struct signals *signals;	/* app_plan */
+	bool stdin_taken;		/* a selector has read it, or the shell does */
 	char *const *before;		/* options that stood before a word, as they were typed */
 	int before_count;
+	/* In a shell: hosts and plan are there for all lines, made with these options; and open sessions. */
+	const struct options *planned;
+	struct kept *kept;
 };
 
+/* What all of dt's programs do first of all. */
+void app_main(void);
 /* Defaults and dt.conf.  Each function here: 0, or -1 with the error. */
 int app_init(struct app *a, struct dt_err *err);
 void app_release(struct app *a);
@@ -70,11 +74,6 @@ int word_reconcile(struct app *a, char *const *args, int n, struct dt_err *err);
 int word_stop(struct app *a, char *const *args, int n, struct dt_err *err);
 
 /* Writes to stdout, all of it.  0, or -1: ERR_FAIL "stdout: reason". */
-/*
- * From now on the first SIGINT, SIGTERM or SIGHUP cancels what runs, and the
- * second ends the process at once.  (Until then they end it.)
- */
-int app_watch_signals(struct app *a, struct dt_err *err);
 int app_print(const struct buf *text, struct dt_err *err);
 /* Asks on the terminal; true for "y" or "yes", and with --yes.  No terminal: false. */
 bool app_confirm(const struct app *a, const char *question);

@@ -277,6 +277,44 @@ int options_set(struct options *o, const struct option_spec *spec, const char *v
 	return r;
 }
 
+static bool same_list(const struct strs *a, const struct strs *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = strcmp(a->v[i], b->v[i]) == 0;
+	return same;
+}
+
+static bool same_share(const struct share *a, const struct share *b)
+{
+	return a->n == b->n && a->percent == b->percent && a->given == b->given;
+}
+
+bool options_same(const struct options *a, const struct options *b, const struct option_spec *spec)
+{
+	const void *x = (const char *)a + spec->offset, *y = (const char *)b + spec->offset;
+
+	switch (spec->type) {
+	case OPT_BOOL:
+		return *(const bool *)x == *(const bool *)y;
+	case OPT_COUNT:
+	case OPT_INT:
+		return *(const long long *)x == *(const long long *)y;
+	case OPT_SHARE:
+		return same_share(x, y);
+	case OPT_TIME:
+	case OPT_SIZE:
+		return *(const int64_t *)x == *(const int64_t *)y;
+	case OPT_TEXT:
+	case OPT_CHOICE:
+		return str_eq(*(char *const *)x, *(char *const *)y);
+	case OPT_LIST:
+		return same_list(x, y);
+	}
+	return false;
+}
+
 int options_init(struct options *o, struct dt_err *err)
 {
 	const char *no_color = getenv("NO_COLOR");

@@ -96,6 +96,10 @@ const struct option_spec *option_by_letter(char c);
 enum option_source option_source(const struct options *o, const char *name);
 /* Has it a value on the command line? */
 bool option_has_value(const struct option_spec *spec);
+/* The option in a word ("-C", "-vC", "--coproc") whose value the next word is; NULL: none. */
+const struct option_spec *option_wants_value(const char *word);
+/* Have both the same value of this option? */
+bool options_same(const struct options *a, const struct options *b, const struct option_spec *spec);
 /* The long name that a mistyped one is nearest to, or NULL; conf: of those in dt.conf. */
 const char *option_nearest(const char *name, bool conf);
 

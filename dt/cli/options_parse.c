@@ -59,6 +59,26 @@ static int set_plain(struct options *o, const struct option_spec *spec, struct d
 	return 0;
 }
 
+const struct option_spec *option_wants_value(const char *word)
+{
+	const struct option_spec *s;
+
+	if (word[0] != '-' || !word[1])
+		return NULL;
+	if (word[1] == '-') {
+		s = option_by_name(word + 2);
+		return s && option_has_value(s) ? s : NULL;
+	}
+	for (const char *p = word + 1; *p; p++) {
+		s = option_by_letter(*p);
+		if (!s)
+			return NULL;
+		if (option_has_value(s))
+			return p[1] ? NULL : s;
+	}
+	return NULL;
+}
+
 static int needs_value(const struct option_spec *spec, const char *written, struct dt_err *err)
 {
 	return err_set(err, ERR_USAGE, "%s needs a value (%s)", written, spec->arg);

@@ -78,6 +78,12 @@ int recorder_start(struct recorder *r, const struct app *a, const struct journal
 	return 0;
 }
 
+void recorder_hurry(struct recorder *r, int fd)
+{
+	if (r->journal)
+		journal_hurry(r->journal, fd);
+}
+
 int64_t recorder_job(const struct recorder *r)
 {
 	return r->journal ? journal_job(r->journal) : 0;

@@ -24,6 +24,8 @@ int recorder_init(struct recorder *r, const struct app *a, struct dt_err *err);
  * required, and cannot be: ERR_FAIL.
  */
 int recorder_start(struct recorder *r, const struct app *a, const struct journal_run *run, struct dt_err *err);
+/* Once fd is readable, it waits less long for another dt that writes. */
+void recorder_hurry(struct recorder *r, int fd);
 /* The job's number; 0 where nothing is recorded. */
 int64_t recorder_job(const struct recorder *r);
 bool recorder_is_on(const struct recorder *r);

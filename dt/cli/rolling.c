@@ -33,7 +33,9 @@ static size_t coproc(const struct app *a)
 		wanted = a->hosts.n;
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY)
 		return wanted;
-	can = files.rlim_cur > FILES_OWN ? ((size_t)files.rlim_cur - FILES_OWN) / files_per_host(a) : 0;
+	can = files.rlim_cur > FILES_OWN + kept_max(a->kept)
+		      ? ((size_t)files.rlim_cur - FILES_OWN - kept_max(a->kept)) / files_per_host(a)
+		      : 0;
 	can = can ? can : 1;
 	if (wanted <= can)
 		return wanted;

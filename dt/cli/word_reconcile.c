@@ -176,7 +176,7 @@ static int go_round(struct reconcile *c, bool forget, struct dt_err *err)
 		begun += r == 0;
 	}
 	while (done < begun) {
-		struct pollfd fds[] = { { pool_fd(pool), POLLIN, 0 }, { interrupted ? -1 : c->app->signal_fd, POLLIN, 0 } };
+		struct pollfd fds[] = { { pool_fd(pool), POLLIN, 0 }, { interrupted ? -1 : c->app->signals->signal_fd, POLLIN, 0 } };
 
 		(void)poll(fds, 2, -1);
 		interrupted |= fds[1].revents != 0;
@@ -268,7 +268,7 @@ static int open_journal(struct reconcile *c, struct dt_err *err)
 static int run(struct reconcile *c, const char *job, const struct strs *given, struct dt_err *err)
 {
 	if (find_job(c, job, err) != 0 || reach(c, given, err) != 0 || list_hosts(c, err) != 0 || open_journal(c, err) != 0 ||
-	    replay_open(&c->replay, c->app, &c->job, c->count, err) != 0 || app_watch_signals(c->app, err) != 0)
+	    replay_open(&c->replay, c->app, &c->job, c->count, err) != 0 || signals_watch(false, err) != 0)
 		return -1;
 	if (go_round(c, false, err) != 0 || replay_finish(&c->replay, &c->job, err) != 0)
 		return -1;

@@ -55,7 +55,7 @@ static int fetch_all(struct trust *t, struct dt_err *err)
 	for (; begun < t->n && r == 0; begun += r == 0)
 		r = pool_put(pool, t->v[begun], err);
 	while (done < begun) {
-		struct pollfd fds[] = { { pool_fd(pool), POLLIN, 0 }, { interrupted ? -1 : t->app->signal_fd, POLLIN, 0 } };
+		struct pollfd fds[] = { { pool_fd(pool), POLLIN, 0 }, { interrupted ? -1 : t->app->signals->signal_fd, POLLIN, 0 } };
 
 		(void)poll(fds, 2, -1);
 		interrupted |= fds[1].revents != 0;
@@ -103,7 +103,7 @@ static int judge(struct trust *t)
 			buf_init(&reason, 8192);
 			result_error(&res, &f->err);
 			tally_add(&t->tally, &res);
-			r |= result_reason(&res, &reason) | say(t, "fail", f, reason.data);
+			r |= result_reason(&res, &reason) || say(t, "fail", f, reason.data);
 			buf_release(&reason);
 			result_release(&res);
 			continue;
@@ -235,7 +235,7 @@ static int run(struct trust *t, struct dt_err *err)
 		return -1;
 	if (t->app->opt.pretend)
 		return pretend(t, err);
-	if (app_watch_signals(t->app, err) != 0 || fetch_all(t, err) != 0)
+	if (signals_watch(false, err) != 0 || fetch_all(t, err) != 0)
 		return -1;
 	if (judge(t) != 0)
 		return err_nomem(err);

@@ -66,6 +66,7 @@ struct task_env {
 	void (*note)(void *arg, size_t index, int level, const char *text);
 	struct transfer_bytes *bytes;	/* of files; or NULL */
 	const char *keep;		/* commands outlive us on the hosts, as KEEP-INDEX; or NULL */
+	struct kept *kept;		/* sessions of an earlier run, and for a later one; or NULL */
 	void *arg;
 };
 

@@ -13,6 +13,7 @@
 #include "dt/base/util.h"
 #include "dt/run/local.h"
 #include "dt/run/services_impl.h"
+#include "dt/run/services_kept.h"
 
 extern char **environ;
 
@@ -99,12 +100,14 @@ static int connect_task(struct dt_task *t, const struct target *target, struct s
 	if (!t->hooks)
 		return err_nomem(err);
 	*t->hooks = hooks;
-	if (session_open(t->env->ssh, target, t->hooks, t->env->deadline, out, err) != 0)
+	if (t->env->kept && target == t->target)
+		*out = kept_take(t->env->kept, t->index, t->env->ssh, t->hooks);
+	if (!*out && session_open(t->env->ssh, target, t->hooks, t->env->deadline, out, err) != 0)
 		return -1;
 	if (*session_address(*out))
 		(void)snprintf(t->result->address, sizeof(t->result->address), "%s", session_address(*out));
 	t->result->transport = session_transport(*out);
-	if (session_logged_in(*out))
+	if (session_logged_in(*out) && *t->key)
 		gate_let_in(t->env->logins, t->key);
 	return 0;
 }
@@ -118,7 +121,10 @@ static int run_on(struct dt_task *t, const struct target *target, struct session
 
 		if (r == 0)
 			r = session_run(*s, req, got, err);
-		if (r == 0 || !try_again(t, err, tries)) {
+		if (r != 0 && err->code == ERR_CONNECT && err->sys == ESTALE) {
+			on_note(t, 1, err->msg);
+			tries = -1; /* of a login there was none yet */
+		} else if (r == 0 || !try_again(t, err, tries)) {
 			if (r == 0 && *t->key)
 				gate_let_in(t->env->logins, t->key);
 			t->key[0] = '\0'; /* from here on something may have begun */
@@ -320,13 +326,13 @@ int task_environment(struct dt_task *t, struct strs *env)
 	int r = 0;
 
 	buf_init(&b, 1UL << 20);
-	r |= buf_addf(&b, "DT_HOST=%s", h->name) | strs_add(env, b.data);
+	r |= buf_addf(&b, "DT_HOST=%s", h->name) || strs_add(env, b.data);
 	buf_clear(&b);
-	r |= buf_addf(&b, "DT_ADDRESS=%s", t->target->hostname) | strs_add(env, b.data);
+	r |= buf_addf(&b, "DT_ADDRESS=%s", t->target->hostname) || strs_add(env, b.data);
 	buf_clear(&b);
-	r |= buf_addf(&b, "DT_USER=%s", t->target->user) | strs_add(env, b.data);
+	r |= buf_addf(&b, "DT_USER=%s", t->target->user) || strs_add(env, b.data);
 	buf_clear(&b);
-	r |= buf_addf(&b, "DT_PORT=%d", t->target->port) | strs_add(env, b.data);
+	r |= buf_addf(&b, "DT_PORT=%d", t->target->port) || strs_add(env, b.data);
 	buf_clear(&b);
 	r |= buf_adds(&b, "DT_TAGS=");
 	for (size_t i = 0; h->tags && h->tags[i]; i++)
@@ -451,7 +457,10 @@ void task_run(const struct dt_call *c, const struct task_env *env, size_t index,
 	session_close(t.bulk);
 	if (t.bulk_counted)
 		atomic_fetch_sub(&env->bytes->bulk, 1);
-	session_close(t.session);
+	if (env->kept && t.session && !t.bad)
+		kept_put(env->kept, index, t.session);
+	else
+		session_close(t.session);
 	on_login(&t);
 	free(t.hooks);
 	strs_release(&t.scratch);

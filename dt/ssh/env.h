@@ -18,6 +18,7 @@ struct ssh_env {
 	const char *ssh_program;	/* for the openssh transport: "ssh" */
 	const char *config_file;	/* ssh -F FILE, or NULL for ssh's own default */
 	bool accept_new;	/* trust and record a host key seen for the first time */
+	bool lasting;		/* sessions will outlive their runs (session_rest) */
 };
 
 /*

@@ -104,7 +104,7 @@ int lib_prefer(struct session *s, int method, const char *list, struct dt_err *e
 		len = strcspn(list, ",");
 		for (int i = 0; i < supported[method].n; i++)
 			if (strlen(supported[method].names[i]) == len && strncmp(supported[method].names[i], list, len) == 0)
-				r |= (have.len ? buf_addc(&have, ',') : 0) | buf_add(&have, list, len);
+				r |= (have.len ? buf_addc(&have, ',') : 0) || buf_add(&have, list, len);
 	}
 	if (r)
 		(void)err_nomem(err);
@@ -306,6 +306,10 @@ const struct transport_ops transport_libssh2 = {
 	.open = lib_open,
 	.run = lib_run,
 	.close = lib_close,
+	.rest = lib_rest,
+	.serve = lib_serve,
+	.wake = lib_wake,
+	.fd = lib_fd,
 };
 
 const char *session_library(void)
@@ -318,7 +322,12 @@ const char *session_library(void)
 
 int session_global_init(struct dt_err *err)
 {
+	static bool done;
+
 	/* a detached thread may still end while exit(3) runs: OpenSSL's cleanup there would take its locks away */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
-	return libssh2_init(0) == 0 && ask_supported() == 0 ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
+	if (done)
+		return 0;
+	done = libssh2_init(0) == 0 && ask_supported() == 0;
+	return done ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
 }

@@ -12,7 +12,22 @@
 struct lib {
 	struct wire wire;
 	LIBSSH2_SESSION *session;	/* NULL after an assertion failed in it */
+	/* lib_rest.c: opened in advance for the next command, or under way (libssh2 goes on with it at the next call) */
+	LIBSSH2_CHANNEL *spare;
+	bool opening;
+	int64_t rested;			/* when the session's rest began, or something came in it */
+	uint64_t rested_at;		/* wire.received when it began */
 };
+
+/* One step of opening a channel; NULL: again (LIBSSH2_ERROR_EAGAIN), or not. */
+LIBSSH2_CHANNEL *lib_channel(struct lib *l);
+/* The channel that was opened in advance, where it can be trusted; or NULL. */
+LIBSSH2_CHANNEL *lib_take_spare(struct lib *l);
+/* transport_ops */
+bool lib_rest(struct session *s);
+bool lib_serve(struct session *s);
+bool lib_wake(struct session *s);
+int lib_fd(const struct session *s);
 
 /*
  * For a call that answered LIBSSH2_ERROR_EAGAIN: waits; 0: call it again.

@@ -1,13 +1,13 @@
 /*
  * lib_run - one command on a channel of a libssh2 session.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "dt/base/util.h"
 #include "dt/ssh/lib.h"
 #include "dt/ssh/feed.h"
 
-#define WINDOW (256 * 1024)
 #define PACKET 32768
 #define READ_SIZE 32768
 
@@ -28,9 +28,14 @@ static int open_channel(struct run_call *c)
 {
 	struct session *s = c->s;
 	struct lib *l = s->state;
+	int64_t deadline = c->deadline;
 	int rc;
 
-	while (!(c->channel = libssh2_channel_open_ex(l->session, "session", 7, WINDOW, PACKET, NULL, 0))) {
+	c->channel = lib_take_spare(l);
+	/* nothing has been heard of the host since it rested */
+	if (c->channel)
+		deadline = deadline_min(deadline, s->login_deadline);
+	while (!c->channel && !(c->channel = lib_channel(l))) {
 		if (libssh2_session_last_errno(l->session) != LIBSSH2_ERROR_EAGAIN)
 			return lib_error(s, ERR_CONNECT, "channel", c->err);
 		if (lib_again(s, deadline_min(c->deadline, s->login_deadline), ERR_CONNECT, "channel", c->err) != 0)
@@ -38,13 +43,12 @@ static int open_channel(struct run_call *c)
 	}
 	s->login_deadline = 0;
 	session_give_turn(s);
-	while ((rc = libssh2_channel_process_startup(c->channel, "exec", 4, c->command,
-						     (unsigned)strlen(c->command))) == LIBSSH2_ERROR_EAGAIN) {
-		c->end->begun = true;
-		if (lib_again(s, c->deadline, ERR_LOST, "start of the command", c->err) != 0)
-			return -1;
-	}
+	/* before the call: it may send, and then end in an assertion about what it reads */
 	c->end->begun = true;
+	while ((rc = libssh2_channel_process_startup(c->channel, "exec", 4, c->command,
+						     (unsigned)strlen(c->command))) == LIBSSH2_ERROR_EAGAIN)
+		if (lib_again(s, deadline, ERR_LOST, "start of the command", c->err) != 0)
+			return -1;
 	if (rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED || rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return lib_error(s, ERR_CONNECT, "the host refused to run a command", c->err);
 	return rc == 0 ? 0 : lib_error(s, ERR_LOST, "start of the command", c->err);
@@ -200,6 +204,11 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 		c.deadline = deadline_min(c.deadline, now_ms() + req->timeout_ms);
 	end->status = -1;
 	r = lib_guarded(s, ERR_LOST, run_guarded, &c, &c.result, err);
+	if (r != 0 && s->woken && !end->begun && err->code != ERR_SKIPPED) {
+		err->code = ERR_CONNECT;
+		err->sys = ESTALE;
+	}
+	s->woken = false;
 	if (r != 0 && end->begun && err->code == ERR_SKIPPED)
 		(void)err_set(err, ERR_KILLED, "interrupted");
 	feed_release(&c.feed);

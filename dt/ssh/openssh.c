@@ -3,7 +3,8 @@
  *
  * One process runs one command.  The first is a control master on a socket
  * of ours (ssh_config(5), ControlMaster), so that a second one, to end what
- * the first runs, needs no login.  ssh's own messages come apart from the
+ * the first runs, needs no login; of a session that is to last, the master
+ * goes on as a process of its own.  ssh's own messages come apart from the
  * command's stderr, over a FIFO (-E).  That the command began is proved by
  * the marker that its wrapper writes to stderr; until then all is ssh's.
  */
@@ -26,20 +27,9 @@
 #define NEVER "\001never\001"	/* a marker that does not come */
 #define PIPE_SIZE (1 << 20)	/* of stdin and stdout, where the system allows it: fewer turns between processes */
 
-struct process {
-	struct child child;
-	int log;		/* the FIFO for ssh's own messages */
-	struct process *next;
-};
-
-struct openssh {
-	char dir[64];		/* "": commands run here, without ssh(1) */
-	struct process *processes;
-};
-
 /* ---- the process ---- */
 
-static void process_free(struct process *p)
+void openssh_process_free(struct process *p)
 {
 	child_end(&p->child);
 	child_close(&p->log);
@@ -66,19 +56,20 @@ static int start_process(struct session *s, const char *command, bool marked, st
 		r = local_argv(&argv, command) != 0 ? err_nomem(err) : child_start(&p->child, argv.v, NULL, err);
 	else if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
 		(void)err_sys(err, ERR_LOCAL, errno, "%s", fifo);
-	else if (openssh_argv(&argv, s, o->dir, !o->processes, marked, fifo, command) != 0)
+	else if (openssh_argv(&argv, s, o->dir, !o->processes && !o->lasting, marked, fifo, command) != 0)
 		(void)err_nomem(err);
 	else
 		r = child_start(&p->child, argv.v, NULL, err);
 	strs_release(&argv);
 	if (r != 0) {
-		process_free(p);
+		openssh_process_free(p);
 		return -1;
 	}
 	(void)fcntl(p->child.in, F_SETPIPE_SZ, PIPE_SIZE);
 	(void)fcntl(p->child.out, F_SETPIPE_SZ, PIPE_SIZE);
 	p->next = o->processes;
 	o->processes = p;
+	o->lasting = *o->dir && s->env->lasting;
 	*out = p;
 	return 0;
 }
@@ -281,6 +272,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	openssh_said_init(&c.said);
 	r = pump(&c);
 	end->begun = c.begun;
+	s->woken = false;
 	session_give_turn(s);
 	status = c.p->child.status;
 	if (r == 0) {
@@ -316,9 +308,11 @@ static void openssh_close(struct session *s)
 		struct process *p = o->processes;
 
 		o->processes = p->next;
-		process_free(p);
+		openssh_process_free(p);
 	}
 	session_give_turn(s);
+	if (o->lasting)
+		openssh_end_master(o);
 	if (*o->dir) {
 		(void)snprintf(path, sizeof(path), "%s/log", o->dir);
 		(void)unlink(path);
@@ -359,6 +353,10 @@ const struct transport_ops transport_openssh = {
 	.open = openssh_open,
 	.run = openssh_run,
 	.close = openssh_close,
+	.rest = openssh_rest,
+	.serve = openssh_serve,
+	.wake = openssh_wake,
+	.fd = openssh_fd,
 };
 
 /* ---- this machine: the same processes, without ssh(1) ---- */

@@ -4,8 +4,32 @@
 #ifndef DT_SSH_OPENSSH_H
 #define DT_SSH_OPENSSH_H
 
+#include "dt/base/child.h"
 #include "dt/base/util.h"
 #include "dt/ssh/transport.h"
+
+struct process {
+	struct child child;
+	int log;		/* the FIFO for ssh's own messages */
+	struct process *next;
+};
+
+struct openssh {
+	char dir[64];		/* of the control socket, "m"; "": commands run here, without ssh(1) */
+	struct process *processes;
+	bool lasting;		/* the control master is a process of its own, and not one of these */
+};
+
+void openssh_process_free(struct process *p);
+
+/* ---- openssh_rest.c: transport_ops ---- */
+
+bool openssh_rest(struct session *s);
+bool openssh_serve(struct session *s);
+bool openssh_wake(struct session *s);
+int openssh_fd(const struct session *s);
+/* Ends a control master that is a process of its own. */
+void openssh_end_master(const struct openssh *o);
 
 /* ---- openssh_argv.c: what ssh(1) is told.  Each: 0, or not: no memory ---- */
 

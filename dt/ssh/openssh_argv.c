@@ -46,8 +46,8 @@ static int add_expanded(struct strs *argv, const char *name, const char *value)
 /* The files of dt's command line or inventory, and no other source of keys. */
 static int add_known_hosts(struct strs *argv, const char *files)
 {
-	return add_expanded(argv, "UserKnownHostsFile", files) | add_option(argv, "GlobalKnownHostsFile", "none") |
-	       add_option(argv, "KnownHostsCommand", "none") | add_option(argv, "VerifyHostKeyDNS", "no") |
+	return add_expanded(argv, "UserKnownHostsFile", files) || add_option(argv, "GlobalKnownHostsFile", "none") ||
+	       add_option(argv, "KnownHostsCommand", "none") || add_option(argv, "VerifyHostKeyDNS", "no") ||
 	       add_option(argv, "NoHostAuthenticationForLocalhost", "no");
 }
 
@@ -59,7 +59,7 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 
 	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
 	if (s->env->config_file)
-		r |= strs_add(argv, "-F") | strs_add(argv, s->env->config_file);
+		r |= strs_add(argv, "-F") || strs_add(argv, s->env->config_file);
 	r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : "yes");
 	/* the post-quantum default costs 270 ms; its own later places stay */
 	if (!t->openssh_because || !strstr(t->openssh_because, "KexAlgorithms"))
@@ -84,14 +84,14 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 		r |= add_option(argv, "Port", number);
 	}
 	for (size_t i = 0; t->told.id_files && t->told.id_files[i]; i++)
-		r |= strs_add(argv, "-i") | add_expanded(argv, NULL, t->told.id_files[i]);
+		r |= strs_add(argv, "-i") || add_expanded(argv, NULL, t->told.id_files[i]);
 	return r;
 }
 
 /* No question; and how much ssh(1) tells: "ERROR", or "VERBOSE", which tells that the login is done too. */
 static int add_quiet(struct strs *argv, const char *level)
 {
-	return add_option(argv, "BatchMode", "yes") | add_option(argv, "LogLevel", level);
+	return add_option(argv, "BatchMode", "yes") || add_option(argv, "LogLevel", level);
 }
 
 /*
@@ -116,7 +116,7 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	r |= strs_add(&inner, "-W");
 	r |= buf_addf(&line, "[%s]:%s", t->hostname, dest);
 	r |= strs_add(&inner, line.data);
-	r |= strs_add(&inner, "--") | strs_add(&inner, via->name);
+	r |= strs_add(&inner, "--") || strs_add(&inner, via->name);
 	buf_clear(&line);
 	/* ssh(1) puts "exec" before it */
 	if (!r)
@@ -140,12 +140,13 @@ int openssh_argv(struct strs *argv, const struct session *s, const char *folder,
 	(void)snprintf(path, sizeof(path), "%s/m", folder);
 	r |= add_option(argv, "ControlPath", path);
 	r |= add_option(argv, "ControlMaster", master ? "yes" : "no");
-	r |= add_option(argv, "ControlPersist", "no");
+	/* for as long as a pause at a terminal may be; it is ended with the session */
+	r |= add_option(argv, "ControlPersist", s->env->lasting ? "1h" : "no");
 	r |= add_option(argv, "ClearAllForwardings", "yes");
 	r |= add_option(argv, "RemoteCommand", "none");
-	r |= strs_add(argv, "-T") | strs_add(argv, "-x") | strs_add(argv, "-a");
-	r |= strs_add(argv, "-E") | strs_add(argv, log);
-	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, command);
+	r |= strs_add(argv, "-T") || strs_add(argv, "-x") || strs_add(argv, "-a");
+	r |= strs_add(argv, "-E") || strs_add(argv, log);
+	r |= strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, command);
 	return r;
 }
 
@@ -163,12 +164,12 @@ int openssh_attached_argv(struct strs *argv, const struct session *s, const char
 
 	buf_init(&line, 4 << 20);
 	if (s->t->shell)
-		r |= buf_adds(&line, "exec ") | quote_argv(&line, words, ARRAY_LEN(words));
+		r |= buf_adds(&line, "exec ") || quote_argv(&line, words, ARRAY_LEN(words));
 	else
 		r |= buf_adds(&line, command);
-	r |= add_common(argv, s, s->t) | add_via(argv, s, s->t) | add_option(argv, "LogLevel", "VERBOSE");
-	r |= strs_add(argv, "-t") | strs_add(argv, "-E") | strs_add(argv, log);
-	r |= strs_add(argv, "--") | strs_add(argv, s->t->name) | strs_add(argv, line.data);
+	r |= add_common(argv, s, s->t) || add_via(argv, s, s->t) || add_option(argv, "LogLevel", "VERBOSE");
+	r |= strs_add(argv, "-t") || strs_add(argv, "-E") || strs_add(argv, log);
+	r |= strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, line.data);
 	buf_release(&line);
 	return r;
 }
@@ -183,5 +184,5 @@ int local_argv(struct strs *argv, const char *command)
 
 	for (size_t i = 0; i < ARRAY_LEN(before); i++)
 		r |= strs_add(argv, before[i]);
-	return r | strs_add(argv, command);
+	return r || strs_add(argv, command);
 }

@@ -76,6 +76,13 @@ static const char *needs_openssh(const struct session *s)
 	return NULL;
 }
 
+static void set_env(struct session *s, const struct ssh_env *env)
+{
+	s->env = env;
+	s->uncancelled = *env;
+	s->uncancelled.cancel_fd = -1;
+}
+
 int session_open(const struct ssh_env *env, const struct target *t, const struct session_hooks *hooks,
 		 int64_t deadline, struct session **out, struct dt_err *err)
 {
@@ -86,9 +93,7 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 	*out = NULL;
 	if (!s)
 		return err_nomem(err);
-	s->env = env;
-	s->uncancelled = *env;
-	s->uncancelled.cancel_fd = -1;
+	set_env(s, env);
 	s->t = t;
 	s->hooks = hooks;
 	s->ops = &transport_libssh2;
@@ -130,6 +135,35 @@ void session_close(struct session *s)
 	session_give_turn(s);
 	s->ops->close(s);
 	free(s);
+}
+
+bool session_rest(struct session *s)
+{
+	if (!s->ops->rest || !s->ops->rest(s))
+		return false;
+	s->hooks = NULL;
+	return true;
+}
+
+bool session_serve(struct session *s)
+{
+	return s->ops->serve(s);
+}
+
+int session_fd(const struct session *s)
+{
+	return s->ops->fd(s);
+}
+
+bool session_wake(struct session *s, const struct ssh_env *env, const struct session_hooks *hooks)
+{
+	set_env(s, env);
+	s->hooks = hooks;
+	s->woken = true;
+	if (!s->ops->wake(s))
+		return false;
+	session_note(s, 1, "still connected%s%s", *s->address ? " to " : "", s->address);
+	return true;
 }
 
 const char *session_address(const struct session *s)

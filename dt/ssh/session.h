@@ -43,6 +43,21 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 		 int64_t deadline, struct session **out, struct dt_err *err);
 void session_close(struct session *s);
 
+/*
+ * A session may outlive its run, and rest until the next one: without hooks,
+ * on no thread.  False: it cannot, or has ended; only session_close is left.
+ */
+bool session_rest(struct session *s);
+/* While it rests: takes in what the host has sent (session_fd is readable).  False: it has ended. */
+bool session_serve(struct session *s);
+int session_fd(const struct session *s);	/* -1: nothing tells */
+/*
+ * For the next run, on any thread.  False: it has ended.  Where that shows
+ * only later, session_run fails with ERR_CONNECT and sys ESTALE: nothing has
+ * begun, and a new session may do it.
+ */
+bool session_wake(struct session *s, const struct ssh_env *env, const struct session_hooks *hooks);
+
 const char *session_address(const struct session *s);	/* "" where unknown (ProxyCommand) */
 /* The openssh transport logs in with its first command: not yet, then. */
 bool session_logged_in(const struct session *s);
@@ -98,7 +113,7 @@ struct session_exit {
 int session_run(struct session *s, const struct session_exec *req, struct session_exit *end,
 		struct dt_err *err);
 
-/* libssh2_init and the like; once, before any thread.  0, or -1. */
+/* libssh2_init and the like; before any thread, and after the first time nothing.  0, or -1. */
 int session_global_init(struct dt_err *err);
 /* "libssh2 1.10.0, OpenSSL 3.0.15 ...", as they run. */
 const char *session_library(void);

@@ -29,6 +29,15 @@ struct transport_ops {
 		   struct raw_end *end, struct dt_err *err);
 	/* Frees state; must not block. */
 	void (*close)(struct session *s);
+	/*
+	 * Between runs: makes it ready to lie idle; takes in what came
+	 * meanwhile; makes it ready for run.  False: it has ended, or cannot.
+	 * NULL: not with this transport.  None of them waits.
+	 */
+	bool (*rest)(struct session *s);
+	bool (*serve)(struct session *s);
+	bool (*wake)(struct session *s);
+	int (*fd)(const struct session *s);	/* readable where serve has something to do; -1: nothing tells */
 };
 
 extern const struct transport_ops transport_libssh2, transport_openssh, transport_local;
@@ -42,6 +51,7 @@ struct session {
 	char address[64];
 	char because[480];	/* why this transport was taken, or "" */
 	int64_t login_deadline;		/* of the first channel too, 0 once that is open */
+	bool woken;			/* it has rested; nothing has begun since */
 	bool has_turn;		/* before_connect was called, after_login not yet */
 	void *state;		/* of the transport */
 };

@@ -1,6 +1,7 @@
 #!/usr/bin/env -S python3 -B
 """The journal: what runs leave in it, however they end, and what they do without it."""
 import ctypes
+import fcntl
 import glob
 import json
 import os
@@ -167,6 +168,23 @@ def test_interrupted():
     equal((p.returncode, begun, statuses(ends)), (130, {0, 1}, ["killed", "killed", "skipped", "skipped"]))
     equal((done["rc"], done["signal"]), (130, 2))
     j.sound()
+
+
+def test_interrupted_behind_another():
+    """Another dt that writes and is stopped: a Ctrl-C does not wait a minute for it."""
+    j = Journal()
+    p = j.start("h1", "ssh", "touch %s/there; sleep 60" % home.path)
+    wait_for(lambda: os.path.exists(home.join("there")), "a host at work")
+    with open(os.path.dirname(j.path) + "/journal.lock", "r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        began = time.monotonic()
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=50)
+    check(time.monotonic() - began < 45, "it waited for %d s" % (time.monotonic() - began))
+    equal((p.returncode, out), (130, "fail::dt:ssh:h1:killed: interrupted; ended on the host\n"))
+    has(err, "not in the journal: ")
+    has(err, "another dt has been writing for 2 s")
+    equal(j.job(1)[1:3], ({0}, {}))
 
 
 def test_broken_pipe():

@@ -54,6 +54,7 @@ DOORS = {
     "threads.h": r"dt/run/pool",
     "dlfcn.h": r"dt/run/modload\.",
     "zstd.h": r"dt/base/pack\.",
+    "histedit.h": r"dt/cli/lineedit\.",
 }
 # OpenSSL reads and checks keys, and takes sums; nothing else sees it.
 OPENSSL = r"dt/ssh/|dt/base/sha256\."

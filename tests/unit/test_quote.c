@@ -210,9 +210,74 @@ static void test_fish(void)
 		through("LC_ALL=C.UTF-8 fish --no-config", PRINTF, random_rounds(VECTORS), NEWLINE);
 }
 
+/* The words of a line, joined by |; or what is wrong. */
+static const char *split(const char *line)
+{
+	static char text[512];
+	struct dt_err err = DT_ERR_INIT;
+	struct strs words = { 0 };
+	size_t at = 0;
+
+	text[0] = '\0';
+	if (quote_split(line, &words, &err) != 0) {
+		(void)snprintf(text, sizeof(text), "%d %s", err.code, err.msg);
+	} else {
+		for (size_t i = 0; i < words.n; i++)
+			at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", i ? "|" : "", words.v[i]);
+	}
+	strs_release(&words);
+	return text;
+}
+
+static void test_split(void)
+{
+	CHECK_STR(split(""), "");
+	CHECK_STR(split("  \t "), "");
+	CHECK_STR(split(" a  b\tc\n"), "a|b|c");
+	CHECK_STR(split("'a b'c \"d e\"'f'"), "a bc|d ef");
+	CHECK_STR(split("'' \"\" x"), "||x");
+	CHECK_STR(split("a\\ b \\'c\\\" \\\\"), "a b|'c\"|\\");
+	CHECK_STR(split("\"a\\b \\$c \\\"d \\\\ 'e'\""), "a\\b $c \"d \\ 'e'");
+	CHECK_STR(split("'a\\b \"c'"), "a\\b \"c");
+	CHECK_STR(split("$x * ~ # ; |"), "$x|*|~|#|;||");
+	CHECK_STR(split("end\\"), "end\\");
+	CHECK_STR(split("a 'b c"), "2 a quote is not closed: 'b c");
+	CHECK_STR(split("\"b\\\""), "2 a quote is not closed: \"b\\\"");
+}
+
+/* What quote_argv puts together comes apart again; all that a C string can hold. */
+static void test_split_back(void)
+{
+	random_start();
+	for (int i = 0; i < random_rounds(VECTORS); i++) {
+		struct dt_err err = DT_ERR_INIT;
+		struct strs words = { 0 };
+		char arg[3][24];
+		const char *argv[3];
+		struct buf b;
+
+		for (int k = 0; k < 3; k++) {
+			size_t len = random_below(sizeof(arg[k]));
+
+			for (size_t c = 0; c < len; c++)
+				arg[k][c] = random_below(3) ? "'\"\\ \t\n$!"[random_below(8)] : (char)(1 + random_below(255));
+			arg[k][len] = '\0';
+			argv[k] = arg[k];
+		}
+		buf_init(&b, 4096);
+		CHECK(quote_argv(&b, argv, 3) == 0);
+		CHECK(quote_split(b.data, &words, &err) == 0 && words.n == 3);
+		for (size_t k = 0; k < words.n; k++)
+			CHECK_STR(words.v[k], arg[k]);
+		strs_release(&words);
+		buf_release(&b);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
+		TEST(test_split), TEST(test_split_back),
 		TEST(test_known), TEST(test_sh), TEST(test_dash), TEST(test_bash), TEST(test_busybox), TEST(test_csh),
 		TEST(test_fish), { NULL, NULL },
 	};

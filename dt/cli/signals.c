@@ -1,0 +1,135 @@
+#include "dt/cli/signals.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "dt/base/child.h"
+#include "dt/base/util.h"
+#include "dt/run/pool.h"
+
+/* nohup(1) and scripts that ignore a signal mean it. */
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
+
+/* The thread that watches lives as long as the process, and so does this. */
+static struct {
+	struct signals fds;
+	bool made, watched, shell;
+	sigset_t set;
+	atomic_int last;	/* the signal that cancelled, or 0 */
+	_Atomic pid_t second;
+} all;
+
+void signals_init(void)
+{
+	sigset_t asked;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* it asks how far a run is, and waits for its answer until one has begun */
+	sigemptyset(&asked);
+	sigaddset(&asked, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &asked, NULL);
+	/* a parent that ignores it would hide how our children end */
+	(void)signal(SIGCHLD, SIG_DFL);
+}
+
+const struct signals *signals_get(struct dt_err *err)
+{
+	if (all.made)
+		return &all.fds;
+	all.fds.signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	all.fds.info_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	all.fds.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (all.fds.signal_fd < 0 || all.fds.info_fd < 0 || all.fds.cancel_fd < 0) {
+		(void)err_sys(err, ERR_FAIL, errno, "eventfd");
+		return NULL;
+	}
+	all.made = true;
+	return &all.fds;
+}
+
+static void tell(int fd, uint64_t number)
+{
+	(void)!write(fd, &number, sizeof(number));
+}
+
+/*
+ * A thread of its own, so that also a dt that cannot write its output stops
+ * what runs on the hosts at the first signal, and leaves at the second.
+ */
+static void watch(void *arg)
+{
+	int signo, was;
+	pid_t second;
+
+	(void)arg;
+	for (;;) {
+		if (sigwait(&all.set, &signo) != 0)
+			continue;
+		if (signo == SIGUSR1) {
+			tell(all.fds.info_fd, SIGUSR1);
+			continue;
+		}
+		was = atomic_exchange(&all.last, signo);
+		if (was && !(all.shell && signo == SIGINT)) {
+			child_kill_all();
+			_exit(128 + signo);
+		}
+		second = atomic_load(&all.second);
+		if (was && second > 0)
+			child_terminate(second);
+		if (was)
+			continue;
+		tell(all.fds.signal_fd, (uint64_t)signo);
+		tell(all.fds.cancel_fd, 1);
+	}
+}
+
+int signals_watch(bool shell, struct dt_err *err)
+{
+	struct sigaction was;
+
+	if (all.watched)
+		return 0;
+	if (!signals_get(err))
+		return -1;
+	all.shell = shell;
+	sigemptyset(&all.set);
+	for (size_t i = 0; i < ARRAY_LEN(caught); i++)
+		if (sigaction(caught[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			sigaddset(&all.set, caught[i]);
+	if (sigprocmask(SIG_BLOCK, &all.set, NULL) != 0 || thread_spawn(watch, NULL) != 0)
+		return err_sys(err, ERR_FAIL, errno, "signals");
+	all.watched = true;
+	return 0;
+}
+
+void signals_second(pid_t pid)
+{
+	atomic_store(&all.second, pid);
+}
+
+static void drain(int fd)
+{
+	uint64_t number;
+
+	(void)!read(fd, &number, sizeof(number));
+}
+
+int signals_take(void)
+{
+	int last = atomic_exchange(&all.last, 0);
+	struct pollfd p = { .fd = all.fds.cancel_fd, .events = POLLIN };
+
+	/* it is told a moment after it is noted */
+	if (last)
+		(void)poll(&p, 1, 1000);
+	drain(all.fds.signal_fd);
+	drain(all.fds.cancel_fd);
+	drain(all.fds.info_fd);
+	return last;
+}

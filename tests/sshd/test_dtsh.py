@@ -1,0 +1,388 @@
+#!/usr/bin/env -S python3 -B
+"""dtsh: lines on a context, over connections that stay open."""
+import json
+import os
+import signal
+import stat
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from bed import HEAVY, Bed  # noqa: E402
+from daemons import Proxy, Sshd, children, keygen, wait_for  # noqa: E402
+from dtsh import Piped, Typed, command, lines  # noqa: E402
+from testing import check, equal, has, main  # noqa: E402
+
+LOGIN = "Accepted publickey"
+
+
+def bed_with(count=2, **sshd):
+    bed = Bed()
+    bed.server = Sshd(bed.authorized, **sshd)
+    bed.hosts("web", count, bed.server, "www")
+    return bed
+
+
+def test_lines():
+    bed = bed_with()
+    out, err = lines(bed, "tag:www", text="""
+        echo one
+        # a comment
+        ssh echo "a   b" | tr a c
+        list
+        -C 1 --stream echo two
+        exit 3
+        """, status=5)
+    said = sorted(out.splitlines())
+    for host in ("web1", "web2"):
+        for line in ("okay::dt:ssh:%s:one", "okay::dt:ssh:%s:c   b", "info::dt:ssh:%s:two", "fail::dt:ssh:%s:exit 3: "):
+            check(line % host in said, line, out, err)
+        has(out, "okay::dt:list:%s:www " % host)
+    equal(bed.server.log().count(LOGIN), 2)
+    equal(err, "")
+
+
+def test_a_module_in_the_context():
+    bed = bed_with(1)
+    out, _ = lines(bed, "web1", "ssh", text="echo \"it's two\"  words; echo $((1 + 1))\n")
+    equal(out, "okay::dt:ssh:web1:it's two words\\n2\n")
+    out, _ = lines(bed, "web1", "local", text="echo $DT_HOST\n")
+    equal(out, "okay::dt:local:web1:web1\n")
+    has(lines(bed, "web1", "tag", text="+new\n", status=2)[1], "are only read")
+    out, err = lines(bed, "web1", "nosuch", text="x\n", status=3)
+    equal(out, "")
+    has(err, "nosuch")
+
+
+def test_commands():
+    bed = bed_with()
+    text = """
+        .context
+        .hosts
+        :context web1
+        echo one
+        @context 'tag:www and not web1'
+        echo two
+        .options -o pdsh
+        echo three
+        .options
+        .options reset
+        .filter sed 's/^/> /'
+        echo four
+        .filter
+        .filter gather
+        echo folded
+        .filter none
+        echo five
+        .jobs --limit 1
+        .show last
+        .help
+        .help ssh
+        .quit
+        echo never
+        """
+    out, err = lines(bed, "tag:www", text=text)
+    said = out.splitlines()
+    equal(said[:8], ["tag:www: 2 hosts", "web[1-2]", "okay::dt:ssh:web1:one", "okay::dt:ssh:web2:two", "web2: three", said[5],
+                     "> okay::dt:ssh:web2:four", "sed 's/^/> /'"])
+    check(said[5].startswith("-F ") and said[5].endswith("-o pdsh"), said[5])
+    equal(said[8:12], ["---------------", "web2", "---------------", "folded"])
+    equal(said[12], "okay::dt:ssh:web2:five")
+    has(out, "'tag:www and not web1' ssh -- 'echo five'")
+    has(out, ".context [SELECTION [WORDS]]")
+    has(out, ".reconcile JOB")
+    has(out, "dt SELECTION ssh [OPTIONS] COMMAND...")
+    check("never" not in out, out)
+    equal(bed.server.log().count(LOGIN), 2, "each context logs in")
+    has(err, "job ")  # the heading of .show
+
+
+def test_bad_input():
+    bed = bed_with(1)
+    for text, status, word in ((".foo\n", 2, "no command .foo"), ("service 'x\n", 2, "a quote is not closed"),
+                               (".context tag:nope\n", 7, "no host matches"), (".context\n-C\n", 2, "-C needs a value"),
+                               (".context 'tag:\n", 2, "a quote"), (".options --nosuch\n", 2, "--nosuch"),
+                               (".options word\n", 2, "word is no option"), ("-u nobody echo x\n", 2, "--user is for all lines"),
+                               ("service status -u nobody\n", 2, "--user is for all lines"), ("-C 5\n", 2, "no module"),
+                               (".context web1 nosuch\n", 3, "nosuch"), (".show 4711\n", 2, "4711")):
+        out, err = lines(bed, "web1", text=text, status=status)
+        has(err, word)
+        out, _ = lines(bed, "web1", text=text + "echo still\n")
+        has(out, "okay::dt:ssh:web1:still")
+    equal(lines(bed, text="echo x\n", status=2)[1], "dt: no context yet: .context SELECTION\n")
+    has(lines(bed, text=".context web1\necho x\n")[0], "okay::dt:ssh:web1:x")
+    has(lines(bed, "tag:nope", text="echo x\n", status=7)[1], "no host matches")
+    has(lines(bed, "--nosuch", "web1", text="", status=2)[1], "--nosuch")
+    has(lines(bed, "--help", text="")[0], "dtsh [OPTIONS]")
+    # lines are dtsh's standard input, and no module's
+    has(lines(bed, "out:", text="web1\n", status=2)[1], "out:")
+    has(lines(bed, "web1", text="ssh --stdin cat\necho x\n")[1], "standard input")
+
+
+def test_settings_of_connections():
+    bed = bed_with(1)
+    other = keygen(bed.join("other"))
+    out, _ = lines(bed, "web1", text="echo a\n.options -C 5\necho b\n.options -u nosuchuser\necho c\n.options reset\necho d\n",
+                   env={"OTHER": other})
+    equal([line.split(":")[0] + line[-1:] for line in out.splitlines()][:2], ["okaya", "okayb"])
+    check(out.splitlines()[2].startswith("fail::dt:ssh:web1:auth: "), out)
+    equal(out.splitlines()[3], "okay::dt:ssh:web1:d")
+    equal(bed.server.log().count(LOGIN), 2)
+
+
+def end_sessions(server):
+    """Ends the processes of all connections; not the server."""
+    gone = children(server.process.pid)
+    for pid in gone:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    wait_for(lambda: not children(server.process.pid), "the sessions to end")
+
+
+def test_a_connection_that_ended():
+    bed = bed_with()
+    shell = Piped(bed, "tag:www")
+    equal(shell.line("echo a", 2), ["okay::dt:ssh:web1:a", "okay::dt:ssh:web2:a"])
+    end_sessions(bed.server)
+    equal(shell.line("echo b", 2), ["okay::dt:ssh:web1:b", "okay::dt:ssh:web2:b"])
+    bed.server.stop()
+    said = shell.line("echo c", 2)
+    equal([line[:32] for line in said], ["fail::dt:ssh:web1:connect: conne", "fail::dt:ssh:web2:connect: conne"])
+    bed.server.start()
+    equal(shell.line("echo d", 2), ["okay::dt:ssh:web1:d", "okay::dt:ssh:web2:d"])
+    equal(shell.end()[0], 0)
+    equal(bed.server.log().count(LOGIN), 6)
+
+
+def silent_bed(words):
+    """A host behind a proxy that can be told to say nothing more on the connections it has."""
+    bed = bed_with(0)
+    bed.silent = False
+    proxy = Proxy(bed.server.port, lambda data, direction, offset: b"" if bed.silent else data)
+    bed.host("web1", bed.server, port=proxy.port)
+    return bed, Piped(bed, *words, "web1")
+
+
+def test_a_silent_connection():
+    bed, shell = silent_bed(["-T", "1s"])
+    equal(shell.line("echo a", 1), ["okay::dt:ssh:web1:a"])
+    bed.silent = True
+    equal(shell.line("echo b", 1), ["fail::dt:ssh:web1:timeout: start of the command: no answer in time; could not confirm "
+                                    "that it ended on the host"])
+    bed.silent = False
+    equal(shell.line("echo c", 1), ["okay::dt:ssh:web1:c"])
+    equal(shell.end()[0], 0)
+
+
+def test_a_connection_long_silent():
+    """After 15 s it is tried first: nothing has begun, and so another one may do it.  (The time is all there is to wait for.)"""
+    if HEAVY < 2:
+        return
+    bed, shell = silent_bed(["-T", "1s"])
+    equal(shell.line("echo a", 1), ["okay::dt:ssh:web1:a"])
+    time.sleep(16)
+    equal(shell.line("echo b", 1), ["okay::dt:ssh:web1:b"])
+    equal(bed.server.log().count(LOGIN), 1)
+    time.sleep(16)
+    bed.silent = True
+    shell.process.stdin.write("echo c\n")
+    shell.process.stdin.flush()
+    time.sleep(0.9)
+    bed.silent = False
+    equal(shell.line("echo d", 2), ["okay::dt:ssh:web1:c", "okay::dt:ssh:web1:d"])
+    equal(bed.server.log().count(LOGIN), 2)
+    equal(shell.end()[0], 0)
+
+
+def test_one_session_at_a_time():
+    bed = bed_with(1, options=["MaxSessions 1"])
+    out, _ = lines(bed, "web1", text="echo a\necho b\nexit 4\necho d\n")
+    equal(out.splitlines(), ["okay::dt:ssh:web1:a", "okay::dt:ssh:web1:b", "fail::dt:ssh:web1:exit 4: ", "okay::dt:ssh:web1:d"])
+    equal(bed.server.log().count(LOGIN), 1)
+
+
+def masters(bed):
+    """ssh(1)'s processes that have a control socket, of this bed."""
+    return [p for p in processes().split("\n") if p.startswith("ssh: /") and bed.join("run") in p]
+
+
+def test_over_ssh():
+    """A host that libssh2 cannot speak to: ssh(1) stays connected."""
+    bed = bed_with(2, options=["Ciphers chacha20-poly1305@openssh.com"])
+    os.mkdir(bed.join("run"), 0o700)
+    bed.env["XDG_RUNTIME_DIR"] = bed.join("run")
+    shell = Piped(bed, "-o", "jsonl", "tag:www")
+    for word in ("a", "b", "c; kill -9 $$", "d"):
+        ends = [json.loads(line) for line in shell.line("echo " + word, 4) if '"end"' in line]
+        equal([(e["transport"], e["stdout"], e["status"]) for e in ends],
+              [("openssh", word[0] + "\n", "failed" if "kill" in word else "ok")] * 2)
+        equal(len(masters(bed)), 2)
+    equal(bed.server.log().count(LOGIN), 2)
+    end_sessions(bed.server)
+    wait_for(lambda: not masters(bed), "ssh to end")
+    ends = [json.loads(line) for line in shell.line("echo e", 4) if '"end"' in line]
+    equal([(e["stdout"], e["status"]) for e in ends], [("e\n", "ok")] * 2)
+    equal(bed.server.log().count(LOGIN), 4)
+    equal(shell.end()[0], 0)
+    wait_for(lambda: not masters(bed), "ssh to end")
+    equal(os.listdir(bed.join("run")), [])
+
+
+def test_interrupt_over_ssh():
+    bed = bed_with(1, options=["Ciphers chacha20-poly1305@openssh.com"])
+    os.mkdir(bed.join("run"), 0o700)
+    bed.env["XDG_RUNTIME_DIR"] = bed.join("run")
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    t.keys("echo a\n")
+    t.until("1/1> ")
+    t.keys("sleep $((4700 + 13))\n")  # what ssh(1) here has in its own words does not count
+    wait_for(lambda: "sleep 4713" in processes(), "the command to run")
+    t.type("\x03")
+    has(t.until("web1 0/1> "), "killed: interrupted; ended on the host")
+    check("sleep 4713" not in processes(), "it runs on")
+    t.keys("echo b\n")
+    has(t.until("1/1> "), "web1:b")
+    t.keys("\x04")
+    equal(t.end(), 0)
+    wait_for(lambda: not masters(bed), "ssh to end")
+    equal(os.listdir(bed.join("run")), [])
+
+
+def test_journal():
+    bed = bed_with(1)
+    lines(bed, "web1", text="echo a\nlist\n-C 7 echo b\n")
+    out = bed.dt("jobs").stdout
+    has(out, "web1 ssh -- 'echo a'")
+    has(out, "web1 ssh -- 'echo b'")
+    has(bed.dt("show", "last").stderr, "-C 7")
+
+
+# ---- at a terminal ----
+
+def test_terminal():
+    bed = bed_with(2)
+    t = Typed(bed, "tag:www")
+    t.until("tag:www 0/2> ")
+    t.keys("echo one\n")
+    has(t.until("tag:www 2/2> "), "web2:one")
+    t.keys("serv\t")
+    t.until("ice ")
+    t.keys("stat\t")
+    t.until("us ")
+    t.keys("\x03")
+    t.until("tag:www 2/2> ")
+    t.keys(".con\t")
+    t.until("text ")
+    t.keys("tag:w\t")
+    t.until("ww ")
+    t.keys("\x03")
+    t.until("tag:www 2/2> ")
+    t.keys("s\t")
+    has(t.until("tag:www 2/2> "), "service")
+    t.keys("\x15 echo not kept\n")
+    t.until("tag:www 2/2> ")
+    t.keys(".quit\n")
+    equal(t.end(), 0)
+    path = bed.join(".local/state/dt/dtsh_history")
+    equal(open(path).read(), "echo one\n.quit\n")
+    equal(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+    t = Typed(bed, "tag:www")
+    t.until("0/2> ")
+    t.keys("\x10\x10\n")  # Ctrl-P, twice
+    has(t.until("2/2> "), "web1:one")
+    t.keys("\x04")
+    equal(t.end(), 0)
+
+
+def test_interrupt():
+    bed = bed_with(1)
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    t.keys("echo begun; sleep 4711\n")
+    wait_for(lambda: "sleep 4711" in processes(), "the command to run")
+    t.type("\x03")
+    has(t.until("web1 0/1> "), "killed: interrupted; ended on the host")
+    check("sleep 4711" not in processes(), "it runs on")
+    t.keys("echo on\n")
+    has(t.until("1/1> "), "web1:on")
+    t.keys("half a line\x03")
+    t.until("1/1> ")
+    t.keys("exit 9\n")
+    has(t.until("1/1> "), "exit 9")
+    t.keys("\x04")
+    equal(t.end(), 5)
+
+
+def processes():
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/cmdline" % entry, "rb") as f:
+                    found.append(f.read().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:
+                pass
+    return "\n".join(found)
+
+
+def test_signals():
+    bed = bed_with(1)
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    t.keys("")
+    os.kill(t.pid, signal.SIGTERM)
+    equal(t.end(), 143)
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    t.keys("sleep 4712\n")
+    wait_for(lambda: "sleep 4712" in processes(), "the command to run")
+    os.kill(t.pid, signal.SIGHUP)
+    equal(t.end(), 129)
+    check("sleep 4712" not in processes(), "it runs on")
+
+
+def test_prompt_counts():
+    bed = bed_with(2)
+    t = Typed(bed, "tag:www")
+    t.until("0/2> ")
+    t.keys("echo a\n")
+    t.until("2/2> ")
+    end_sessions(bed.server)
+    t.keys(".hosts\n")
+    t.until("tag:www 0/2> ")
+    t.keys("\x04")
+    equal(t.end(), 0)
+
+
+def test_two_at_once():
+    bed = bed_with(1)
+    shells = [Typed(bed, "web1") for _ in range(2)]
+    for t in shells:
+        t.until("0/1> ")
+    for n in range(10):
+        for i, t in enumerate(shells):
+            t.keys("echo shell%d-%d\n" % (i, n))
+            t.until("web1:shell%d-%d" % (i, n))
+            t.until("1/1> ")
+    for t in shells:
+        t.keys("\x04")
+        equal(t.end(), 0)
+    kept = open(bed.join(".local/state/dt/dtsh_history")).read().splitlines()
+    equal(sorted(kept), sorted("echo shell%d-%d" % (i, n) for i in range(2) for n in range(10)))
+
+
+def test_hostile_names():
+    bed = bed_with(1)
+    t = Typed(bed, "tag:www and not exp:a\x1b]0;x\x07b")
+    text = t.until("> ")
+    has(text, "\\x1b]0;x")
+    check("\x07" not in text and "\x1b]0" not in text, repr(text))
+    t.keys("\x04")
+    equal(t.end(), 0)
+
+
+if __name__ == "__main__":
+    main(globals())
