@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
+#include "dt/base/log.h"
 #include "dt/base/quote.h"
 #include "dt/cli/complete.h"
 
@@ -27,6 +29,7 @@ struct lineedit {
 	char pending[8];	/* bytes of a character that is not whole */
 	size_t pending_len;
 	bool given_up;
+	bool dropped;		/* bytes that make no character */
 };
 
 static struct lineedit *of(EditLine *el)
@@ -43,34 +46,48 @@ static char *prompt_of(EditLine *el)
 	return (char *)(uintptr_t)of(el)->prompt;
 }
 
-/* One character; EL_GETCFN of editline(3): 1, 0 at the end, or -1. */
-static int read_char(EditLine *el, wchar_t *c)
+/* Adds a byte to what is pending.  1, 0 at the end, or -1. */
+static int read_byte(struct lineedit *e)
 {
-	struct lineedit *e = of(el);
+	ssize_t r;
 
-	for (;;) {
-		mbstate_t state = { 0 };
-		size_t n;
-		ssize_t r;
-
+	do {
 		if (e->hooks.wait(e->hooks.arg, STDIN_FILENO) != 0) {
 			e->given_up = true;
 			errno = EINTR;
 			return -1;
 		}
 		r = read(STDIN_FILENO, e->pending + e->pending_len, 1);
-		if (r < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
+	} while (r < 0 && (errno == EINTR || errno == EAGAIN));
+	e->pending_len += r > 0;
+	return (int)r;
+}
+
+/* One character; EL_GETCFN of editline(3): 1, 0 at the end, or -1. */
+static int read_char(EditLine *el, wchar_t *c)
+{
+	struct lineedit *e = of(el);
+
+	for (bool more = true;;) {
+		mbstate_t state = { 0 };
+		int r = more ? read_byte(e) : 1;
+		size_t n;
+
 		if (r <= 0)
-			return (int)r;
-		e->pending_len++;
+			return r;
 		n = mbrtowc(c, e->pending, e->pending_len, &state);
-		if (n == (size_t)-2 && e->pending_len < sizeof(e->pending))
+		more = n == (size_t)-2 && e->pending_len < sizeof(e->pending);
+		if (more)
 			continue;
-		e->pending_len = 0;
-		if (n == (size_t)-1 || n == (size_t)-2)
-			continue; /* no character of this locale */
-		return 1;
+		if (n != (size_t)-1 && n != (size_t)-2) {
+			e->pending_len = 0;
+			return 1;
+		}
+		/* no character of this locale; but its last byte may begin one */
+		e->dropped = true;
+		more = e->pending_len == 1;
+		e->pending[0] = e->pending[e->pending_len - 1];
+		e->pending_len = !more;
 	}
 }
 
@@ -187,38 +204,53 @@ static void enter(struct lineedit *e, const char *line)
 	(void)history(e->history, &ev, H_ENTER, line);
 }
 
+/* The end of the file, whole lines, at most so many bytes; how long the file is. */
+static size_t read_end(const char *path, size_t most, struct buf *text)
+{
+	/* never waits, whatever it is */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct dt_err ignored = DT_ERR_INIT;
+	struct stat st = { 0 };
+	size_t size = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+	size_t from = size > most ? size - most : 0;
+	const char *line;
+
+	if (size && (lseek(fd, (off_t)from, SEEK_SET) < 0 || read_fd(fd, path, text, &ignored) != 0))
+		buf_clear(text);
+	if (fd >= 0)
+		(void)close(fd);
+	line = from ? memchr(text->data, '\n', text->len) : NULL;
+	if (from)
+		buf_consume(text, line ? (size_t)(line + 1 - text->data) : text->len);
+	return size;
+}
+
 static void load(struct lineedit *e)
 {
-	struct dt_err ignored = DT_ERR_INIT;
 	struct buf text;
 	char *next, *p;
 
-	buf_init(&text, HISTORY_BYTES * 8);
-	if (read_file(e->path, &text, &ignored) == 0)
-		for (p = text.data; (next = strchr(p, '\n')) != NULL; p = next + 1) {
-			*next = '\0';
-			if (*p)
-				enter(e, p);
-		}
+	buf_init(&text, HISTORY_BYTES * 2);
+	(void)read_end(e->path, HISTORY_BYTES, &text);
+	for (p = text.data; (next = strchr(p, '\n')) != NULL; p = next + 1) {
+		*next = '\0';
+		if (*p)
+			enter(e, p);
+	}
 	buf_release(&text);
 }
 
-/* The newer half stays where the file has grown too large; another shell's line of this moment may go with it. */
+/* The newer lines stay where the file has grown too large; another shell's line of this moment may go with the others. */
 static void trim(const struct lineedit *e)
 {
-	struct dt_err ignored = DT_ERR_INIT;
 	struct buf text;
-	const char *from;
 	char *path = NULL;
 	int fd = -1;
 
-	buf_init(&text, HISTORY_BYTES * 8);
-	if (read_file(e->path, &text, &ignored) == 0 && text.len > HISTORY_BYTES &&
-	    (from = memchr(text.data + text.len / 2, '\n', text.len / 2)) != NULL && asprintf(&path, "%s.new", e->path) >= 0) {
-		size_t len = (size_t)(text.data + text.len - ++from);
-
+	buf_init(&text, HISTORY_BYTES * 2);
+	if (read_end(e->path, HISTORY_BYTES / 2, &text) > HISTORY_BYTES && asprintf(&path, "%s.new", e->path) >= 0) {
 		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0 && write(fd, from, len) == (ssize_t)len)
+		if (fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len)
 			(void)rename(path, e->path);
 		else if (fd >= 0)
 			(void)unlink(path);
@@ -241,7 +273,7 @@ static void remember(struct lineedit *e, const char *line)
 	enter(e, line);
 	if (!e->path)
 		return;
-	fd = open(e->path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open(e->path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
 	buf_init(&text, 1UL << 20);
@@ -309,7 +341,7 @@ int lineedit_read(struct lineedit *e, const char *prompt, const char **line)
 	int n = 0;
 
 	e->prompt = prompt;
-	e->given_up = false;
+	e->given_up = e->dropped = false;
 	e->pending_len = 0;
 	el_resize(e->el);
 	text = el_gets(e->el, &n);
@@ -322,5 +354,9 @@ int lineedit_read(struct lineedit *e, const char *prompt, const char **line)
 		return -1;
 	remember(e, e->line.data);
 	*line = e->line.data;
+	if (!e->dropped)
+		return 1;
+	log_error("not run: some of what was typed makes no characters here (see LC_CTYPE)");
+	*line = "";
 	return 1;
 }

@@ -26,7 +26,8 @@ struct lineedit *lineedit_new(const char *program, const char *history, const st
 void lineedit_free(struct lineedit *e);
 /*
  * 1 and the line, without its newline, valid until the next call; 0: the end
- * of input; -1: wait gave it up.
+ * of input; -1: wait gave it up.  A line of which bytes were lost, as they
+ * make no character, is said to be no good, and comes as an empty one.
  */
 int lineedit_read(struct lineedit *e, const char *prompt, const char **line);
 

@@ -412,6 +412,13 @@ void shell_line(struct shell *sh, const char *line)
 		return;
 	}
 	name = shell_command_length(text);
+	/* hands do that by themselves, and on the hosts it would do nothing */
+	if (strcmp(text, "exit") == 0 || strcmp(text, "quit") == 0)
+		sh->over = true;
+	if (sh->over) {
+		free(text);
+		return;
+	}
 	r = name ? command(sh, text, name, &err) : act(sh, text, &err);
 	if (r < 0) {
 		log_err(&err);

@@ -39,6 +39,9 @@ int shell_word(struct shell *sh, const char *word, const char *rest, struct dt_e
 		r = 0;
 	for (size_t i = 0; i < sh->options.n && r == 0; i++)
 		r = strs_add(&argv, sh->options.v[i]) == 0 ? 0 : err_nomem(err);
+	/* it has one form, whatever that of lines is */
+	if (r == 0 && strcmp(word, "diff") == 0)
+		r = strs_add(&argv, "-o") == 0 && strs_add(&argv, "diff") == 0 ? 0 : err_nomem(err);
 	if (r == 0)
 		r = strs_add(&argv, word) == 0 ? quote_split(rest, &argv, err) : err_nomem(err);
 	if (r == 0)

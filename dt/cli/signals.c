@@ -1,7 +1,7 @@
 #include "dt/cli/signals.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -20,7 +20,8 @@ static struct {
 	struct signals fds;
 	bool made, watched, shell;
 	sigset_t set;
-	atomic_int last;	/* the signal that cancelled, or 0 */
+	atomic_flag busy;	/* last, and what is told of it, change together */
+	int last;		/* the signal that cancelled, or 0 */
 	_Atomic pid_t second;
 } all;
 
@@ -57,6 +58,33 @@ static void tell(int fd, uint64_t number)
 	(void)!write(fd, &number, sizeof(number));
 }
 
+static void lock(void)
+{
+	while (atomic_flag_test_and_set(&all.busy))
+		(void)sched_yield();
+}
+
+static void unlock(void)
+{
+	atomic_flag_clear(&all.busy);
+}
+
+/* Notes a signal that cancels, unless one has; the one before it, or 0. */
+static int note(int signo)
+{
+	int was;
+
+	lock();
+	was = all.last;
+	if (!was) {
+		all.last = signo;
+		tell(all.fds.signal_fd, (uint64_t)signo);
+		tell(all.fds.cancel_fd, 1);
+	}
+	unlock();
+	return was;
+}
+
 /*
  * A thread of its own, so that also a dt that cannot write its output stops
  * what runs on the hosts at the first signal, and leaves at the second.
@@ -74,7 +102,7 @@ static void watch(void *arg)
 			tell(all.fds.info_fd, SIGUSR1);
 			continue;
 		}
-		was = atomic_exchange(&all.last, signo);
+		was = note(signo);
 		if (was && !(all.shell && signo == SIGINT)) {
 			child_kill_all();
 			_exit(128 + signo);
@@ -82,10 +110,6 @@ static void watch(void *arg)
 		second = atomic_load(&all.second);
 		if (was && second > 0)
 			child_terminate(second);
-		if (was)
-			continue;
-		tell(all.fds.signal_fd, (uint64_t)signo);
-		tell(all.fds.cancel_fd, 1);
 	}
 }
 
@@ -122,14 +146,14 @@ static void drain(int fd)
 
 int signals_take(void)
 {
-	int last = atomic_exchange(&all.last, 0);
-	struct pollfd p = { .fd = all.fds.cancel_fd, .events = POLLIN };
+	int last;
 
-	/* it is told a moment after it is noted */
-	if (last)
-		(void)poll(&p, 1, 1000);
+	lock();
+	last = all.last;
+	all.last = 0;
 	drain(all.fds.signal_fd);
 	drain(all.fds.cancel_fd);
 	drain(all.fds.info_fd);
+	unlock();
 	return last;
 }

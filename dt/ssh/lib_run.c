@@ -49,6 +49,10 @@ static int open_channel(struct run_call *c)
 						     (unsigned)strlen(c->command))) == LIBSSH2_ERROR_EAGAIN)
 		if (lib_again(s, deadline, ERR_LOST, "start of the command", c->err) != 0)
 			return -1;
+	if (rc == LIBSSH2_ERROR_INVAL) {
+		c->end->begun = false;
+		return err_set(c->err, ERR_LOCAL, "the command is too long: libssh2 sends at most 34 KB, --transport openssh more");
+	}
 	if (rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED || rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return lib_error(s, ERR_CONNECT, "the host refused to run a command", c->err);
 	return rc == 0 ? 0 : lib_error(s, ERR_LOST, "start of the command", c->err);
@@ -204,7 +208,7 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 		c.deadline = deadline_min(c.deadline, now_ms() + req->timeout_ms);
 	end->status = -1;
 	r = lib_guarded(s, ERR_LOST, run_guarded, &c, &c.result, err);
-	if (r != 0 && s->woken && !end->begun && err->code != ERR_SKIPPED) {
+	if (r != 0 && s->woken && !end->begun && err->code != ERR_SKIPPED && err->code != ERR_LOCAL) {
 		err->code = ERR_CONNECT;
 		err->sys = ESTALE;
 	}

@@ -84,6 +84,7 @@ struct call {
 	struct prompt start, tail;
 	struct feed feed;
 	bool begun;		/* the marker came (or there is none) */
+	bool at_once;		/* there is a login already, and the command goes out at once */
 	bool odd;		/* it came again: the 255 to come is the wrapper's own */
 	int64_t deadline;	/* once begun */
 	struct openssh_said said;
@@ -181,11 +182,20 @@ static void write_some(struct call *c)
 		child_close(&c->p->child.in);
 }
 
+/* What the marker has not told yet may have begun all the same. */
+static bool may_have_begun(const struct call *c)
+{
+	return c->begun || c->at_once || openssh_logged_in(&c->said);
+}
+
 static int waited(struct call *c, int r)
 {
+	read_log(c);
 	if (r == 0)
-		return err_set(c->err, ERR_TIMEOUT, c->begun ? "the command did not end in time" : "no login in time");
-	if (!c->begun)
+		return err_set(c->err, ERR_TIMEOUT, c->begun ? "the command did not end in time"
+						    : may_have_begun(c) ? "start of the command: no answer in time"
+									: "no login in time");
+	if (!may_have_begun(c))
 		return err_set(c->err, ERR_SKIPPED, "interrupted before it began");
 	return err_set(c->err, ERR_KILLED, "interrupted");
 }
@@ -256,7 +266,8 @@ static int pump(struct call *c)
 static int openssh_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
 		       struct raw_end *end, struct dt_err *err)
 {
-	struct call c = { .s = s, .req = req, .err = err };
+	const struct openssh *o = s->state;
+	struct call c = { .s = s, .req = req, .err = err, .at_once = o->lasting || o->processes };
 	int status, r;
 
 	end->status = -1;
@@ -271,7 +282,10 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 	feed_init(&c.feed, req);
 	openssh_said_init(&c.said);
 	r = pump(&c);
-	end->begun = c.begun;
+	end->begun = may_have_begun(&c);
+	/* one that has not asked the master yet must not do so behind the command that ends this one */
+	if (r != 0 && c.at_once && !c.begun)
+		child_end(&c.p->child);
 	s->woken = false;
 	session_give_turn(s);
 	status = c.p->child.status;
@@ -285,7 +299,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		} else if (WIFSIGNALED(status)) {
 			r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
 		} else {
-			r = openssh_failure(s, &c.said, !marker || c.begun, req->deadline, err);
+			r = openssh_failure(s, &c.said, c.begun || c.at_once, req->deadline, err);
 		}
 	}
 	prompt_release(&c.start);

@@ -52,6 +52,8 @@ struct openssh_said {
 };
 void openssh_said_init(struct openssh_said *w);
 void openssh_said_release(struct openssh_said *w);
+/* It said that it logged in; of a control master that there was already it says nothing. */
+bool openssh_logged_in(const struct openssh_said *w);
 /* It logged in and has nothing to complain of: a status of 255 is the command's. */
 bool openssh_content(const struct openssh_said *w);
 /*

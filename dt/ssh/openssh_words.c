@@ -96,7 +96,7 @@ static int known_failure(const struct session *s, const struct openssh_said *w, 
 	return 0;
 }
 
-static bool logged_in(const struct openssh_said *w)
+bool openssh_logged_in(const struct openssh_said *w)
 {
 	return strstr(w->log.data, "Authenticated to ") != NULL;
 }
@@ -118,7 +118,7 @@ bool openssh_content(const struct openssh_said *w)
 	char line[300];
 
 	last_line(&w->log, line, sizeof(line));
-	return !*line && logged_in(w);
+	return !*line && openssh_logged_in(w);
 }
 
 int openssh_failure(const struct session *s, const struct openssh_said *w, bool may_have_begun, int64_t deadline,
@@ -130,7 +130,7 @@ int openssh_failure(const struct session *s, const struct openssh_said *w, bool 
 	char line[300];
 
 	reason_line(w, line, sizeof(line));
-	if (!may_have_begun && !logged_in(w)) {
+	if (!may_have_begun && !openssh_logged_in(w)) {
 		if (known_failure(s, w, line, deadline, err) != 0)
 			return -1;
 		(void)err_set(err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the login");

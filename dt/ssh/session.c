@@ -212,8 +212,10 @@ static bool end_command(struct session *s, const char *marker, const struct sess
 	buf_init(&command, 65536);
 	buf_init(&answer, 4096);
 	s->env = &s->uncancelled;
+	/* twice: another Ctrl-C of an impatient user may reach an ssh(1) that has only just been forked */
 	if (wrap_kill(&command, marker, req->become) == 0 &&
-	    s->ops->run(s, command.data, NULL, &kill, &end, &err) == 0)
+	    (s->ops->run(s, command.data, NULL, &kill, &end, &err) == 0 ||
+	     s->ops->run(s, command.data, NULL, &kill, &end, &err) == 0))
 		gone = str_ends(answer.data, WRAP_GONE);
 	s->env = env;
 	session_note(s, 1, gone ? "the remote process group has ended" : "cannot confirm that the command ended: %s",

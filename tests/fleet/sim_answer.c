@@ -37,6 +37,11 @@ static const struct {
 	{ "no-status", FAULT_NO_STATUS },
 	{ "no-eof", FAULT_NO_EOF },
 	{ "signal", FAULT_SIGNAL },
+	{ "rest-refused", FAULT_REST_REFUSED },
+	{ "rest-silent", FAULT_REST_SILENT },
+	{ "rest-close", FAULT_REST_CLOSE },
+	{ "rest-lie", FAULT_REST_LIE },
+	{ "rest-flood", FAULT_REST_FLOOD },
 };
 
 static int parse_fault(const char *value, void *to)

@@ -52,6 +52,12 @@ enum fault {
 	FAULT_NO_EOF, /* no-eof: the output, then SSH_MSG_DISCONNECT: neither end
 				   of file nor status (libssh cannot close without end of file) */
 	FAULT_SIGNAL, /* signal: exit-signal, KILL unless the key says another */
+	/* a connection that lies idle, once a command has run on it: the next channel is */
+	FAULT_REST_REFUSED, /* rest-refused: refused, and then the host has more to say */
+	FAULT_REST_SILENT, /* rest-silent: not answered, nor is anything else, ever */
+	FAULT_REST_CLOSE, /* rest-close: opened and closed */
+	FAULT_REST_LIE, /* rest-lie: opened, and a command's whole answer sent that nobody has asked for */
+	FAULT_REST_FLOOD, /* rest-flood: opened, and then messages without end that mean nothing */
 };
 
 struct text {

@@ -13,6 +13,7 @@
 #define ACCEPT_AT_ONCE 32
 #define TURNS 1000 /* messages of one connection before the others' */
 #define BANNER_PAUSE (10 * MS)
+#define TALK_AHEAD (64 * 1024)
 
 static void conn_free(struct conn *c)
 {
@@ -127,7 +128,26 @@ static ssh_channel open_channel(ssh_session s, void *arg)
 		conn_close(c);
 	if (c->ended || c->no_channels || c->answer.fault == FAULT_CHANNEL_REFUSED)
 		return NULL;
+	if (c->served) {
+		c->served = c->answer.fault == FAULT_REST_CLOSE || c->answer.fault == FAULT_REST_LIE;
+		c->mute = c->answer.fault == FAULT_REST_SILENT;
+		c->talks = c->answer.fault == FAULT_REST_REFUSED || c->answer.fault == FAULT_REST_FLOOD;
+		if (c->mute || c->answer.fault == FAULT_REST_REFUSED)
+			return NULL;
+	}
 	return run_open(c);
+}
+
+/* Behind the answer to what was asked. */
+static void talk(struct conn *c)
+{
+	static const char words[] = "nobody wants to know this, and it comes again and again";
+	bool flood = c->answer.fault == FAULT_REST_FLOOD;
+
+	while (c->talks && c->wire.out_len < TALK_AHEAD && ssh_send_ignore(c->session, words) == SSH_OK)
+		c->talks = flood;
+	if (c->talks)
+		loop_timer(c->lane->loop, &c->timer, loop_now() + MS);
 }
 
 /* ---- turns ---- */
@@ -205,6 +225,10 @@ static void ssh_turn(struct conn *c)
 	for (struct run *r = c->runs; r && !c->ended; r = run_next(r))
 		run_turn(r);
 	run_free_ended(c);
+	if (!c->ended)
+		talk(c);
+	if (c->mute)
+		c->wire.out_len = 0;
 	if (!is_open(c))
 		c->ended = true;
 }
@@ -214,7 +238,7 @@ void conn_turn(struct conn *c)
 	int64_t due;
 
 	wire_current(&c->wire);
-	if (c->session)
+	if (c->session && !c->mute)
 		ssh_turn(c);
 	else if (wire_drain(&c->wire))
 		c->ended = true;

@@ -53,6 +53,8 @@ struct conn {
 	struct run *runs;
 	bool starting; /* counts as not logged in */
 	bool no_channels; /* the user is "nochannel" */
+	bool served; /* a command has run on it, and no channel was opened since */
+	bool talks, mute; /* idle, it says things of its own; nothing any more */
 	bool ended; /* to be freed at the end of its turn */
 	struct ssh_server_callbacks_struct server_cb;
 	struct ssh_callbacks_struct session_cb;

@@ -136,6 +136,7 @@ static int on_exec(ssh_session s, ssh_channel channel, const char *line, void *a
 		return 1;
 	}
 	plan(r);
+	c->served = true;
 	/* what follows comes behind libssh's answer to the request, in the turn */
 	r->state = r->answer.fault == FAULT_SILENT_EXEC ? DONE : OUTPUT;
 	return 0;
@@ -337,8 +338,29 @@ static bool output(struct run *r)
 	return true;
 }
 
+/* Nothing has been asked of it. */
+static void at_rest(struct run *r)
+{
+	static const char lie[] = "a lie\n";
+
+	if (r->conn->answer.fault == FAULT_REST_LIE) {
+		(void)ssh_channel_write(r->channel, lie, sizeof(lie) - 1);
+		(void)ssh_channel_send_eof(r->channel);
+		/* a status that would be believed */
+		r->answer.status = WRAP_XOR;
+		send_status(r);
+	} else if (r->conn->answer.fault != FAULT_REST_CLOSE) {
+		return;
+	}
+	(void)ssh_channel_close(r->channel);
+	r->ended = true;
+	r->conn->served = false;
+}
+
 void run_turn(struct run *r)
 {
+	if (r->state == WAITING && r->conn->served && !r->ended)
+		at_rest(r);
 	if (r->state == OUTPUT && !r->ended && r->pause_until <= loop_now() && output(r)) {
 		r->state = SLEEPING;
 		r->pause_until = loop_now() + r->answer.sleep;

@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import HEAVY  # noqa: E402
-from dtsh import Piped  # noqa: E402
+from dtsh import Piped, Typed  # noqa: E402
 from fleet import Fleet, name  # noqa: E402
 from testing import check, equal, main  # noqa: E402
 
@@ -70,6 +70,59 @@ def test_faults():
     equal(shell.end()[0], 0)
     counted = fleet.end()
     check(20 + 3 <= counted["accepted"] <= 20 + 5, counted)
+
+
+RESTING = 5
+
+
+def resting(fault, *words):
+    """Hosts that do this once a command has run; and dtsh at a terminal, after a line."""
+    fleet = Fleet("[*]\nfault = %s\n" % fault, RESTING)
+    t = Typed(fleet, "--progress", "never", *words, "all")
+    t.until("all 0/%d> " % RESTING)
+    says(t, "a")
+    return fleet, t
+
+
+def says(t, word):
+    """A line, and that each host says this one word and no other."""
+    t.keys("echo # sim: stdout=%s\\n\n" % word)
+    said = t.until("/%d> " % RESTING)
+    equal(sorted(line[-1] for line in said.split("\r\n") if "::dt:ssh:" in line), [word] * RESTING, said)
+    check("fail" not in said, said)
+
+
+def falls_to_none(t):
+    """The prompt does."""
+    end = time.monotonic() + 30
+    text = ""
+    while "all 0/" not in text:
+        check(time.monotonic() < end, "the prompt counts", text)
+        t.keys("\n")
+        text = t.until("/%d> " % RESTING)
+
+
+def test_hosts_that_misbehave_idle():
+    """What they do with the channel that is opened in advance costs them nothing but that, and is no line's answer."""
+    for fault, logins in (("rest-refused", 1), ("rest-close", 1), ("rest-lie", 1), ("rest-silent", 3)):
+        fleet, t = resting(fault, "-T", "1s")
+        says(t, "b")
+        says(t, "c")
+        counted = fleet.end()
+        equal((counted["execs"], counted["logins"]), (3 * RESTING, logins * RESTING), fault)
+        falls_to_none(t)
+        t.keys("\x04")
+        t.end()
+
+
+def test_hosts_that_flood_idle():
+    fleet, t = resting("rest-flood")
+    falls_to_none(t)
+    says(t, "b")
+    falls_to_none(t)
+    t.keys("\x04")
+    equal(t.end(), 0)
+    fleet.end()
 
 
 def beside(fleet):

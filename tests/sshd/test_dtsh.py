@@ -1,10 +1,14 @@
 #!/usr/bin/env -S python3 -B
 """dtsh: lines on a context, over connections that stay open."""
+import fcntl
 import json
 import os
+import select
 import signal
 import stat
+import subprocess
 import sys
+import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -73,6 +77,9 @@ def test_commands():
         .filter gather
         echo folded
         .filter none
+        .options -o gather
+        .diff last last-1
+        .options reset
         echo five
         .jobs --limit 1
         .show last
@@ -87,7 +94,8 @@ def test_commands():
                      "> okay::dt:ssh:web2:four", "sed 's/^/> /'"])
     check(said[5].startswith("-F ") and said[5].endswith("-o pdsh"), said[5])
     equal(said[8:12], ["---------------", "web2", "---------------", "folded"])
-    equal(said[12], "okay::dt:ssh:web2:five")
+    check("+four" in said or "-four" in said, ".diff has its own form, whatever -o says", out)
+    check("okay::dt:ssh:web2:five" in said, out)
     has(out, "'tag:www and not web1' ssh -- 'echo five'")
     has(out, ".context [SELECTION [WORDS]]")
     has(out, ".reconcile JOB")
@@ -130,6 +138,38 @@ def test_settings_of_connections():
     equal(bed.server.log().count(LOGIN), 2)
 
 
+def test_lines_that_are_none():
+    bed = bed_with(1)
+    for text, word in (("touch a\0b\n", "a line with a NUL byte is not run"), ("touch " + "x" * (5 << 20) + "\n", "a line is too long")):
+        out, err = lines(bed, "web1", text=text, status=2)
+        equal((out, err), ("", "dt: %s\n" % word))
+        equal(lines(bed, "web1", text=text + "echo on")[0], "okay::dt:ssh:web1:on\n")
+    out, _ = lines(bed, "web1", text="true %s\necho on\n" % ("x" * 40000))
+    has(out.splitlines()[0], "fail::dt:ssh:web1:local: the command is too long")
+    equal(out.splitlines()[1], "okay::dt:ssh:web1:on")
+
+
+def test_streams_that_are_closed():
+    """What is opened next must not take their place."""
+    bed = bed_with(1)
+    for fd, status in ((0, 0), (1, 1)):
+        done = subprocess.run(command(bed, "web1"), input=b"echo a\n", env=bed.env, stderr=subprocess.PIPE, timeout=60, check=False,
+                              preexec_fn=lambda: os.close(fd))
+        equal((done.returncode, done.stderr), (status, b"dt: stdout: bad file descriptor\n" if fd else b""))
+
+
+def test_a_signal_between_lines():
+    bed = bed_with(1)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        shell = Piped(bed, "web1")
+        equal(shell.line("echo a", 1), ["okay::dt:ssh:web1:a"])
+        shell.process.stdin.write("echo half of a line")
+        shell.process.stdin.flush()
+        wait_for(lambda: fcntl.ioctl(shell.process.stdin, termios.FIONREAD, b"    ") == b"\0\0\0\0", "it to be read")
+        shell.process.send_signal(number)
+        equal((shell.process.wait(30), shell.process.stdout.read()), (128 + number, ""))
+
+
 def end_sessions(server):
     """Ends the processes of all connections; not the server."""
     gone = children(server.process.pid)
@@ -156,23 +196,25 @@ def test_a_connection_that_ended():
     equal(bed.server.log().count(LOGIN), 6)
 
 
-def silent_bed(words):
-    """A host behind a proxy that can be told to say nothing more on the connections it has."""
-    bed = bed_with(0)
+def silent_bed(words, **sshd):
+    """A host behind a proxy that can be told to let nothing more through to it."""
+    bed = bed_with(0, **sshd)
     bed.silent = False
-    proxy = Proxy(bed.server.port, lambda data, direction, offset: b"" if bed.silent else data)
+    proxy = Proxy(bed.server.port, lambda data, direction, offset: b"" if bed.silent and direction == "up" else data)
     bed.host("web1", bed.server, port=proxy.port)
     return bed, Piped(bed, *words, "web1")
 
 
 def test_a_silent_connection():
-    bed, shell = silent_bed(["-T", "1s"])
-    equal(shell.line("echo a", 1), ["okay::dt:ssh:web1:a"])
+    bed, shell = silent_bed(["-T", "1s"], options=["LogLevel DEBUG1"])  # some of which comes on stderr
+    said = shell.line("echo a", 1)[0]
+    check(said.startswith("okay::dt:ssh:web1:") and said.endswith("a"), said)
+    wait_for(lambda: bed.server.log().count("server_input_channel_open: confirm session") == 2, "the channel of the next line")
     bed.silent = True
     equal(shell.line("echo b", 1), ["fail::dt:ssh:web1:timeout: start of the command: no answer in time; could not confirm "
                                     "that it ended on the host"])
     bed.silent = False
-    equal(shell.line("echo c", 1), ["okay::dt:ssh:web1:c"])
+    equal(shell.line("echo c", 1)[0][-1], "c")
     equal(shell.end()[0], 0)
 
 
@@ -251,6 +293,32 @@ def test_interrupt_over_ssh():
     equal(os.listdir(bed.join("run")), [])
 
 
+def test_interrupt_before_it_tells():
+    """What ssh(1) has been told to run may run before its first word has come."""
+    bed = bed_with(0)
+    began, go, ran = (bed.join(n) for n in ("began", "go", "ran"))
+    script = bed.write("shell", "case $SSH_ORIGINAL_COMMAND in *later*) : >%s; while [ ! -e %s ]; do sleep 0.01; done;; esac\n"
+                       "exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n" % (began, go))
+    bed.server.stop()
+    bed.server.options = ["Ciphers chacha20-poly1305@openssh.com", "ForceCommand exec /bin/sh " + script]
+    bed.server.start()
+    bed.hosts("web", 1, bed.server)
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    t.keys("echo a\n")
+    t.until("1/1> ")
+    t.keys("touch %s # later\n" % ran)
+    wait_for(lambda: os.path.exists(began), "the command to be told")
+    t.type("\x03")
+    has(t.until("0/1> "), "killed: interrupted; ended on the host")
+    bed.write("go", "")
+    check(script not in processes() and not os.path.exists(ran), "it runs on")
+    t.keys("echo b\n")
+    has(t.until("1/1> "), "web1:b")
+    t.keys("\x04")
+    equal(t.end(), 0)
+
+
 def test_journal():
     bed = bed_with(1)
     lines(bed, "web1", text="echo a\nlist\n-C 7 echo b\n")
@@ -326,6 +394,75 @@ def processes():
             except OSError:
                 pass
     return "\n".join(found)
+
+
+def press_until(t, text):
+    """Ctrl-C, until this has come."""
+    for _ in range(10):
+        t.type("\x03")
+        end = time.monotonic() + 3
+        while text.encode() not in t.data[t.seen:] and time.monotonic() < end:
+            if select.select([t.fd], [], [], 0.1)[0]:
+                t.data += os.read(t.fd, 65536)
+        if text.encode() in t.data[t.seen:]:
+            return t.until(text)
+    return check(False, "Ctrl-C does not help", t.data[-300:])
+
+
+def test_filters_that_hang():
+    """One that reads nothing, and one that does not end: a second Ctrl-C ends it."""
+    bed = bed_with(1)
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    for text in ("sleep 4714", "cat | cat >/dev/null; sleep 4714"):
+        t.keys(".filter %s\n" % text)
+        t.until("/1> ")
+        t.keys("head -c 300000 /dev/zero\n")
+        wait_for(lambda: "sleep 4714" in [p.strip() for p in processes().split("\n")], "the filter")
+        press_until(t, "/1> ")
+        wait_for(lambda: "sleep 4714" not in [p.strip() for p in processes().split("\n")], "the filter to end")
+        t.keys(".filter none\n")
+        t.until("/1> ")
+        t.keys("echo on\n")
+        has(t.until("/1> "), "web1:on")
+    t.keys("\x04")
+    equal(t.end(), 0)
+
+
+def test_bytes_that_are_no_characters():
+    bed = bed_with(1)
+    for locale, typed in (("C", "caf\u00e9"), ("C.UTF-8", "caf\udce9"), ("C.UTF-8", "\udcc3\u00e9")):
+        t = Typed(bed, "web1", env={"LC_ALL": locale})
+        t.until("0/1> ")
+        t.keys("echo ")
+        os.write(t.fd, typed.encode(errors="surrogateescape") + b"\n")
+        has(t.until("0/1> "), "dt: not run: some of what was typed makes no characters here")
+        t.keys("echo on\n")
+        has(t.until("1/1> "), "web1:on")
+        t.keys("\x04")
+        equal(t.end(), 0)
+
+
+def test_histories():
+    """One that has grown, and one that is no file."""
+    bed = bed_with(1)
+    path = bed.write(".local/state/dt/dtsh_history", "".join("echo %d\n" % n for n in range(900000)), 0o600)
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    t.keys("\x10\n")
+    has(t.until("1/1> "), "web1:899999")
+    t.keys("\x04")
+    equal(t.end(), 0)
+    kept = open(path).read()
+    check(len(kept) < 600000 and kept.startswith("echo ") and kept.endswith("\necho 899999\necho 899999\n"), len(kept), kept[-40:])
+    os.unlink(path)
+    os.mkfifo(path)
+    t = Typed(bed, "web1")
+    t.until("0/1> ")
+    t.keys("echo on\n")
+    has(t.until("1/1> "), "web1:on")
+    t.keys("\x04")
+    equal(t.end(), 0)
 
 
 def test_signals():
