@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dt/base/log.h"
+#include "dt/base/nearest.h"
 #include "dt/base/quote.h"
 #include "dt/cli/action_impl.h"
 #include "dt/cli/pretend.h"
@@ -154,7 +155,7 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 	inventory = call_is_inventory(x->call);
 	if (strcmp(a->opt.output, "fold") == 0 && strcmp(x->module->mod->name, "list") == 0)
 		return fold(x, err);
-	if (a->opt.keep && keep_check(a, x->module->mod->name, err) != 0)
+	if (a->opt.keep && keep_check(a, x->module->mod->name, &x->args, err) != 0)
 		return -1;
 	if (open_sink(x, err) != 0 || (!inventory && app_plan(a, err) != 0))
 		return -1;
@@ -180,6 +181,19 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 	return 0;
 }
 
+static int no_module(const char *selection, struct dt_err *err)
+{
+	const char *names[64];
+	const char *near;
+	size_t n = 0;
+
+	for (const struct word_spec *w = word_table; w->name && n < ARRAY_LEN(names); w++)
+		names[n++] = w->name;
+	near = nearest(selection, names, n);
+	return err_set(err, ERR_USAGE, "no module: dt %.200s MODULE [ARGUMENTS...]; \"dt modules\" lists them%s%s%s", selection,
+		       near ? "\n  or did you mean the word " : "", near ? near : "", near ? "?" : "");
+}
+
 int action_run(struct app *a, char *const *words, int n, int before, struct dt_err *err)
 {
 	struct action x = { .app = a, .selection = words[0] };
@@ -192,7 +206,7 @@ int action_run(struct app *a, char *const *words, int n, int before, struct dt_e
 			r = err_nomem(err);
 	log_set_level((int)a->opt.verbose);
 	if (r == 0 && i >= n)
-		r = err_set(err, ERR_USAGE, "no module: dt %s MODULE [ARGUMENTS...]; \"dt modules\" lists them", words[0]);
+		r = no_module(words[0], err);
 	if (r == 0 && n - i == 2 && (str_eq(words[i + 1], "--help") || str_eq(words[i + 1], "-h")))
 		r = status = word_help(a, words + i, 1, err);
 	else if (r == 0)

@@ -41,7 +41,7 @@ static void offer_values(struct completion *c, size_t skip, const struct dt_para
 	offer_choices(c, skip, p->choices);
 	if (strcmp(p->name, "tags") == 0)
 		offer_from(c, last_item(c->word, skip), c->src->tags, "");
-	else if (p->type == DT_FILE || (p->type == DT_STRING && strchr(c->word + skip, '/')))
+	else if (p->type == DT_FILE || strcmp(p->name, "paths") == 0 || (p->type == DT_STRING && strchr(c->word + skip, '/')))
 		offer_paths(c, skip);	/* a text may be a path: where one is begun */
 }
 

@@ -276,6 +276,19 @@ static int help_option(const struct option_spec *s, struct buf *out)
 	return r;
 }
 
+static int help_word(const struct word_spec *word, struct buf *out)
+{
+	int r = buf_addf(out, "dt %s%s%s\n  %s\n", word->name, *word->args ? " " : "", word->args, word->help);
+
+	if (r == 0 && word->parts)
+		r = buf_addc(out, '\n');
+	for (const struct word_part *p = word->parts; p && p->name && r == 0; p++)
+		r = add_entry(out, p->name, p->help);
+	if (r == 0 && word->options)
+		r = buf_adds(out, "\nOptions of dt may stand before it and behind it: dt --help.\n");
+	return r;
+}
+
 int help_topic(const char *topic, struct buf *out)
 {
 	const struct option_spec *option;
@@ -285,7 +298,7 @@ int help_topic(const char *topic, struct buf *out)
 		if (strcmp(topics[i].name, topic) == 0)
 			return buf_adds(out, topics[i].text);
 	if (word)
-		return buf_addf(out, "dt %s%s%s\n  %s\n", word->name, *word->args ? " " : "", word->args, word->help);
+		return help_word(word, out);
 	option = option_topic(topic);
 	return option ? help_option(option, out) : -1;
 }

@@ -6,13 +6,16 @@
 
 #include "dt/base/sha256.h"
 
-int keep_check(const struct app *a, const char *module, struct dt_err *err)
+int keep_check(const struct app *a, const char *module, const struct arguments *args, struct dt_err *err)
 {
+	const struct argument *input = arguments_get(args, "stdin");
 	const struct options *o = &a->opt;
 
 	/* of other modules, the end of a command is not that of the host's action */
 	if (strcmp(module, "ssh") != 0)
 		return err_set(err, ERR_USAGE, "--keep is for the module ssh, not for %.100s", module);
+	if (input && input->number)
+		return err_set(err, ERR_USAGE, "--keep is for commands that get no input: not with --stdin");
 	if (o->interactive)
 		return err_set(err, ERR_USAGE, "--keep leaves no command a terminal: not with -i");
 	if (o->no_journal || strcmp(o->journal, "no") == 0)

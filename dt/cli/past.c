@@ -172,7 +172,8 @@ bool past_open_host(const struct job *j, const struct job_host *h, size_t index,
 	if (h->state == HOST_BEGUN || j->state == JOB_ELSEWHERE) {
 		r->outcome = OUTCOME_UNKNOWN;
 		why = j->state == JOB_ELSEWHERE ? "no end is known here: its dt may still run on another machine"
-						: "it may have begun, and dt has died: nobody knows its end";
+		      : job_kept(j) ? "it may have begun, and dt has died: dt reconcile asks there"
+				: "it may have begun, and dt has died: nobody knows its end";
 	} else {
 		r->outcome = OUTCOME_SKIPPED;
 		r->code = ERR_SKIPPED;

@@ -111,6 +111,8 @@ struct job {
 	struct tally tally;		/* as the done row counts; max_rc is not kept */
 };
 void job_release(struct job *j);
+/* Was it run with --keep, so that its hosts can be asked? */
+bool job_kept(const struct job *j);
 /*
  * Does its tally say all of its hosts?  It does of a run that has ended, with
  * all of them, and to which nothing was added later, as dt reconcile does to

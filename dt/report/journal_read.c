@@ -120,14 +120,17 @@ static char **job_text(struct job *j, size_t i)
 	return (char **)(void *)((char *)j + job_texts[i].at);
 }
 
-bool job_tally_is_whole(const struct job *j)
+bool job_kept(const struct job *j)
 {
-	if (j->state != JOB_ENDED || j->tally.total != j->hosts)
-		return false;
 	for (size_t i = 0; i < j->options.n; i++)
 		if (str_starts(j->options.v[i], "--keep"))
-			return false;
-	return true;
+			return true;
+	return false;
+}
+
+bool job_tally_is_whole(const struct job *j)
+{
+	return j->state == JOB_ENDED && j->tally.total == j->hosts && !job_kept(j);
 }
 
 void job_release(struct job *j)

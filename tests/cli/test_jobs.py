@@ -416,8 +416,8 @@ def test_keep_is_refused():
                        (("--keep", "-i", "h1", "ssh", "true"), "not with -i"),
                        (("--keep", "--no-journal", "h1", "ssh", "true"), "--keep needs the journal")):
         has(p.dt(*args, status=2).stderr, part)
-    equal(p.dt("--keep", "h1", "ssh", "--stdin", "cat", stdin="x", status=5).stdout,
-          "fail::dt:ssh:h1:local: --keep is for commands that get no input\n")
+    equal(p.dt("--keep", "h1", "ssh", "--stdin", "cat", stdin="x", status=2).stderr,
+          "dt: --keep is for commands that get no input: not with --stdin\n")
     state = home.write("state-file%d" % next(counter), "")
     has(p.dt("--keep", "h1", "ssh", "true", status=1, env={"XDG_STATE_HOME": state}).stderr, "--keep needs the journal")
 
