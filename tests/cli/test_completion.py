@@ -236,7 +236,7 @@ def test_shells_list():
         shown = shell.shown("show \t\t", "last" if name == "bash" else "\\x1b[7;7H")    # bash shows no descriptions
         check(name == "bash" or b"newest run that contacted hosts" in shown, shown)
         for odd in (b"\x1b[7;7H", "\u202e".encode(), b"\a"):
-            check(odd not in shell.terminal.data.replace(b"/main\a", b""), name, odd, shell.terminal.data)
+            check(odd not in shell.terminal.data, name, odd, shell.terminal.data)
         shell.end()
 
 

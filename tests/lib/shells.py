@@ -27,7 +27,7 @@ def command(shell, home, script, folder):
         home.write("zsh/.zshrc", "PS1='%%%%'\nunsetopt beep\n%sautoload -Uz compinit\ncompinit -u -D\n%s" %
                    ("fpath=('%s' $fpath)\n" % folder if folder else "", "" if folder else ". '%s'\n" % script))
         return ["zsh", "-d", "-i"]
-    prompt = "function fish_prompt; echo -n '%'; end; function fish_greeting; end"
+    prompt = "function fish_prompt; echo -n '%'; end; function fish_greeting; end; function fish_title; end"
     return ["fish", "-C", prompt] if folder else ["fish", "--no-config", "-C", prompt + "; source '%s'" % script]
 
 
