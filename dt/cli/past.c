@@ -172,12 +172,12 @@ bool past_open_host(const struct job *j, const struct job_host *h, size_t index,
 	if (h->state == HOST_BEGUN || j->state == JOB_ELSEWHERE) {
 		r->outcome = OUTCOME_UNKNOWN;
 		why = j->state == JOB_ELSEWHERE ? "no end is known here: its dt may still run on another machine"
-		      : job_kept(j) ? "it may have begun, and dt has died: dt reconcile asks there"
-				: "it may have begun, and dt has died: nobody knows its end";
+		      : job_kept(j) ? "it may have begun, and has no end here: dt died, or could not write; dt reconcile asks"
+				    : "it may have begun, and has no end here: dt died, or could not write";
 	} else {
 		r->outcome = OUTCOME_SKIPPED;
 		r->code = ERR_SKIPPED;
-		why = j->state == JOB_DIED ? "dt died before it began" : "it did not begin";
+		why = j->state == JOB_DIED ? "it has no beginning here: dt died, or could not write" : "it did not begin";
 	}
 	r->reason = strdup(why);
 	if (!r->reason)
