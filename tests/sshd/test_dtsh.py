@@ -20,6 +20,11 @@ from testing import check, equal, has, main  # noqa: E402
 LOGIN = "Accepted publickey"
 
 
+def nap(seconds):
+    """A command that only this program's own hosts run."""
+    return "sleep %d.%d" % (seconds, os.getpid())
+
+
 def bed_with(count=2, **sshd):
     bed = Bed()
     bed.server = Sshd(bed.authorized, **sshd)
@@ -280,11 +285,11 @@ def test_interrupt_over_ssh():
     t.until("0/1> ")
     t.keys("echo a\n")
     t.until("1/1> ")
-    t.keys("sleep $((4700 + 13))\n")  # what ssh(1) here has in its own words does not count
-    wait_for(lambda: "sleep 4713" in processes(), "the command to run")
+    t.keys("sleep $((4700 + 13)).%d\n" % os.getpid())  # what ssh(1) here has in its own words does not count
+    wait_for(lambda: nap(4713) in processes(), "the command to run")
     t.type("\x03")
     has(t.until("web1 0/1> "), "killed: interrupted; ended on the host")
-    check("sleep 4713" not in processes(), "it runs on")
+    check(nap(4713) not in processes(), "it runs on")
     t.keys("echo b\n")
     has(t.until("1/1> "), "web1:b")
     t.keys("\x04")
@@ -369,11 +374,11 @@ def test_interrupt():
     bed = bed_with(1)
     t = Typed(bed, "web1")
     t.until("0/1> ")
-    t.keys("echo begun; sleep 4711\n")
-    wait_for(lambda: "sleep 4711" in processes(), "the command to run")
+    t.keys("echo begun; %s\n" % nap(4711))
+    wait_for(lambda: nap(4711) in processes(), "the command to run")
     t.type("\x03")
     has(t.until("web1 0/1> "), "killed: interrupted; ended on the host")
-    check("sleep 4711" not in processes(), "it runs on")
+    check(nap(4711) not in processes(), "it runs on")
     t.keys("echo on\n")
     has(t.until("1/1> "), "web1:on")
     t.keys("half a line\x03")
@@ -414,13 +419,13 @@ def test_filters_that_hang():
     bed = bed_with(1)
     t = Typed(bed, "web1")
     t.until("0/1> ")
-    for text in ("sleep 4714", "cat | cat >/dev/null; sleep 4714"):
+    for text in (nap(4714), "cat | cat >/dev/null; " + nap(4714)):
         t.keys(".filter %s\n" % text)
         t.until("/1> ")
         t.keys("head -c 300000 /dev/zero\n")
-        wait_for(lambda: "sleep 4714" in [p.strip() for p in processes().split("\n")], "the filter")
+        wait_for(lambda: nap(4714) in [p.strip() for p in processes().split("\n")], "the filter")
         press_until(t, "/1> ")
-        wait_for(lambda: "sleep 4714" not in [p.strip() for p in processes().split("\n")], "the filter to end")
+        wait_for(lambda: nap(4714) not in [p.strip() for p in processes().split("\n")], "the filter to end")
         t.keys(".filter none\n")
         t.until("/1> ")
         t.keys("echo on\n")
@@ -474,11 +479,11 @@ def test_signals():
     equal(t.end(), 143)
     t = Typed(bed, "web1")
     t.until("0/1> ")
-    t.keys("sleep 4712\n")
-    wait_for(lambda: "sleep 4712" in processes(), "the command to run")
+    t.keys(nap(4712) + "\n")
+    wait_for(lambda: nap(4712) in processes(), "the command to run")
     os.kill(t.pid, signal.SIGHUP)
     equal(t.end(), 129)
-    check("sleep 4712" not in processes(), "it runs on")
+    check(nap(4712) not in processes(), "it runs on")
 
 
 def test_prompt_counts():
