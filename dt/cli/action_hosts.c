@@ -133,7 +133,8 @@ int action_hosts(struct action *x, int *status, struct dt_err *err)
 	struct dt_err late = DT_ERR_INIT;
 	struct engine e = {
 		.call = x->call, .hosts = x->app->hosts.n, .cancel_fd = x->app->signals->cancel_fd,
-		.signal_fd = x->app->signals->signal_fd, .info_fd = x->app->signals->info_fd, .on_begin = action_on_begin, .on_output = on_output, .on_end = action_on_end,
+		.signal_fd = x->app->signals->signal_fd, .info_fd = x->app->signals->info_fd,
+		.on_begin = action_on_begin, .on_output = on_output, .on_end = action_on_end,
 		.on_note = on_note, .on_tick = on_tick, .arg = x,
 		.env = {
 			.ssh = &x->app->env, .plan = x->app->plan, .max_output = (size_t)o->max_output,

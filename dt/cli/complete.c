@@ -235,26 +235,6 @@ void complete_option(struct completion *c)
 	}
 }
 
-const struct option_spec *option_wanting(const char *before)
-{
-	const struct option_spec *s;
-
-	if (before[0] != '-' || !before[1])
-		return NULL;
-	if (before[1] == '-') {
-		s = option_by_name(before + 2);
-		return s && option_has_value(s) ? s : NULL;
-	}
-	for (const char *p = before + 1; *p; p++) {
-		s = option_by_letter(*p);
-		if (!s)
-			return NULL;
-		if (option_has_value(s))
-			return p[1] ? NULL : s;
-	}
-	return NULL;
-}
-
 /* Steps over options of dt at words[*i]; the one whose value the last word is, or NULL. */
 static const struct option_spec *step_over(struct completion *c, struct options *o, size_t *i)
 {
@@ -263,7 +243,7 @@ static const struct option_spec *step_over(struct completion *c, struct options 
 	const struct option_spec *value = NULL;
 
 	for (; *i < n && c->words.v[*i][0] == '-'; (*i)++) {
-		value = *i + 1 == n ? option_wanting(c->words.v[*i]) : NULL;
+		value = *i + 1 == n ? option_wants_value(c->words.v[*i]) : NULL;
 		if (!value)
 			(void)options_take(o, c->words.v, n, i, &ignored);
 	}

@@ -94,7 +94,7 @@ static void complete_params(struct completion *c, const struct dt_verb *v, size_
 				offer_values(c, 0, p);
 				return;
 			}
-		} else if (!rest && (own = option_wanting(word)) != NULL && ++i == n) {
+		} else if (!rest && (own = option_wants_value(word)) != NULL && ++i == n) {
 			complete_value(c, own, 0);
 			return;
 		}
@@ -203,7 +203,7 @@ void complete_word_arguments(struct completion *c, const char *word, size_t firs
 
 	for (size_t i = first; i < n; i++) {
 		const struct word_part *part = word_part_find(w, c->words.v[i]);
-		const struct option_spec *own = option_wanting(c->words.v[i]);
+		const struct option_spec *own = option_wants_value(c->words.v[i]);
 
 		if (c->words.v[i][0] != '-') {
 			if (!count++)

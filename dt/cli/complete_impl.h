@@ -55,8 +55,6 @@ void complete_job(struct completion *c, size_t skip, bool live);
 void complete_option(struct completion *c);
 /* The word, behind skip, is a value of an option of dt. */
 void complete_value(struct completion *c, const struct option_spec *s, size_t skip);
-/* The option of dt whose value the word behind before is; NULL: none. */
-const struct option_spec *option_wanting(const char *before);
 
 /* Arguments of a module; first: the index of the first word behind its name. */
 void complete_arguments(struct completion *c, const char *module, size_t first);

@@ -74,7 +74,8 @@ static int context_command(struct shell *sh, const char *rest, struct dt_err *er
 	buf_init(&text, 1UL << 20);
 	r = shell_context_text(sh, &text);
 	if (r == 0)
-		r = sh->now ? buf_addf(&text, ": %zu host%s\n", shell_hosts(sh), shell_hosts(sh) == 1 ? "" : "s") : buf_adds(&text, "no context yet\n");
+		r = !sh->now ? buf_adds(&text, "no context yet\n")
+			     : buf_addf(&text, ": %zu host%s\n", shell_hosts(sh), shell_hosts(sh) == 1 ? "" : "s");
 	return print(&text, r, err);
 }
 

@@ -483,7 +483,8 @@ static int finish(struct send *s)
 }
 
 static phase_fn *const do_phases[] = {
-	copies, large_sums, sums, given_owners, kept_owners, modes, staged_to_disk, keeps, keeps_extras, begins, moves, deletes, folders, finish,
+	copies, large_sums, sums, given_owners, kept_owners, modes, staged_to_disk, keeps, keeps_extras, begins, moves,
+	deletes, folders, finish,
 };
 static phase_fn *const undo_phases[] = { folders_back, unmakes, moves_back, undeletes };
 

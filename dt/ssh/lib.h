@@ -16,7 +16,7 @@ struct lib {
 	LIBSSH2_CHANNEL *spare;
 	bool opening;
 	int64_t rested;			/* when the session's rest began, or something came in it */
-	uint64_t rested_at;		/* wire.received when it began */
+	uint64_t received_at_rest;		/* wire.received when it began */
 };
 
 /* One step of opening a channel; NULL: again (LIBSSH2_ERROR_EAGAIN), or not. */

@@ -81,7 +81,7 @@ static void serve_guarded(void *arg)
 		received = l->wire.received;
 		l->wire.burst = 0;
 		c->result = step(l) ? 0 : -1;
-	} while (c->result == 0 && l->wire.received != received && l->wire.received - l->rested_at < REST_BYTES);
+	} while (c->result == 0 && l->wire.received != received && l->wire.received - l->received_at_rest < REST_BYTES);
 	wire_flush(&l->wire);
 }
 
@@ -92,7 +92,7 @@ static bool serve(struct session *s)
 	struct dt_err err;
 
 	return is_alive(l) && lib_guarded(s, ERR_LOST, serve_guarded, &call, &call.result, &err) == 0 && is_alive(l) &&
-	       l->wire.received - l->rested_at < REST_BYTES;
+	       l->wire.received - l->received_at_rest < REST_BYTES;
 }
 
 bool lib_serve(struct session *s)
@@ -114,7 +114,7 @@ bool lib_rest(struct session *s)
 
 	l->opening = !l->spare;
 	l->rested = now_ms();
-	l->rested_at = l->wire.received;
+	l->received_at_rest = l->wire.received;
 	alive = serve(s);
 	fiber_release(l->wire.fd);
 	return alive;
