@@ -1,6 +1,7 @@
 #include "dt/cli/signals.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +14,10 @@
 #include "dt/run/pool.h"
 
 /* nohup(1) and scripts that ignore a signal mean it. */
-static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1 };
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1 };
+
+/* timeout(1), supervisors and terminals send two for one: to the process, and to its group. */
+#define ONE_MS 500
 
 /* The thread that watches lives as long as the process, and so does this. */
 static struct {
@@ -22,6 +26,7 @@ static struct {
 	sigset_t set;
 	atomic_flag busy;	/* last, and what is told of it, change together */
 	int last;		/* the signal that cancelled, or 0 */
+	int64_t last_ms;	/* when it came */
 	_Atomic pid_t second;
 } all;
 
@@ -30,6 +35,8 @@ void signals_init(void)
 	sigset_t asked;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* a limit of file size is to be an error of the write, as a full disk is (children get the default back) */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	/* it asks how far a run is, and waits for its answer until one has begun */
 	sigemptyset(&asked);
 	sigaddset(&asked, SIGUSR1);
@@ -69,20 +76,37 @@ static void unlock(void)
 	atomic_flag_clear(&all.busy);
 }
 
-/* Notes a signal that cancels, unless one has; the one before it, or 0. */
-static int note(int signo)
+enum news { FIRST, THE_SAME, ANOTHER };
+
+/* Notes a signal that cancels, unless one has. */
+static enum news note(int signo)
 {
-	int was;
+	enum news news = FIRST;
 
 	lock();
-	was = all.last;
-	if (!was) {
+	if (all.last) {
+		news = now_ms() - all.last_ms < ONE_MS ? THE_SAME : ANOTHER;
+	} else {
 		all.last = signo;
+		all.last_ms = now_ms();
 		tell(all.fds.signal_fd, (uint64_t)signo);
 		tell(all.fds.cancel_fd, 1);
 	}
 	unlock();
-	return was;
+	return news;
+}
+
+/* Without stdio, whose locks others may hold, and not where a reader that hangs would hold it up. */
+static void leave(int signo)
+{
+	static const char text[] = "\ndt: left at once, at the second signal: commands on the hosts may still run\n";
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+	size_t skip = isatty(STDERR_FILENO) ? 0 : 1; /* behind the line of progress, and ^C */
+
+	child_kill_all();
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT))
+		(void)!write(STDERR_FILENO, text + skip, sizeof(text) - 1 - skip);
+	_exit(128 + signo);
 }
 
 /*
@@ -91,8 +115,9 @@ static int note(int signo)
  */
 static void watch(void *arg)
 {
-	int signo, was;
+	enum news news;
 	pid_t second;
+	int signo;
 
 	(void)arg;
 	for (;;) {
@@ -102,13 +127,11 @@ static void watch(void *arg)
 			tell(all.fds.info_fd, SIGUSR1);
 			continue;
 		}
-		was = note(signo);
-		if (was && !(all.shell && signo == SIGINT)) {
-			child_kill_all();
-			_exit(128 + signo);
-		}
+		news = note(signo);
+		if (news == ANOTHER && !(all.shell && signo == SIGINT))
+			leave(signo);
 		second = atomic_load(&all.second);
-		if (was && second > 0)
+		if (news == ANOTHER && second > 0)
 			child_terminate(second);
 	}
 }

@@ -21,9 +21,10 @@ void signals_init(void);
 /* The descriptors, made at the first call; NULL: ERR_FAIL. */
 const struct signals *signals_get(struct dt_err *err);
 /*
- * From now on the first SIGINT, SIGTERM or SIGHUP cancels what runs, and the
- * second ends the process at once.  (Until then they end it.)  In a shell,
- * SIGINT never ends it.  After the first call: nothing.
+ * From now on the first SIGINT, SIGTERM, SIGHUP or SIGXCPU cancels what runs, and one
+ * that comes half a second later or more ends the process at once, which says
+ * so; what comes sooner is the same one.  (Until then they end it.)  In a
+ * shell, SIGINT never ends it.  After the first call: nothing.
  */
 int signals_watch(bool shell, struct dt_err *err);
 /* In a shell, a SIGINT behind the first one ends this process, and those below it; 0: none. */

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -199,6 +200,36 @@ def test_broken_pipe():
     # the next one was about to begin
     check(begun <= {0, 1}, begun)
     j.sound()
+
+
+def test_file_size():
+    """ulimit -f is as a full disk: no end of dt by SIGXFSZ; and commands have that signal as ever."""
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    mark = home.join("limited")
+    done = Journal().dt("h1,h2", "ssh", "grep SigIgn /proc/self/status", preexec_fn=limited)
+    ignored = re.findall(r"^okay::dt:ssh:h[12]:SigIgn:\\t([0-9a-f]+)$", done.stdout, re.M)
+    equal([int(word, 16) & 1 << (signal.SIGXFSZ - 1) for word in ignored], [0, 0], done.stdout)
+    has(done.stderr, "dt: warning: not in the journal: ")
+    has(done.stderr, "file too large")
+    done = Journal().dt("--journal", "required", "h1", "ssh", "touch " + mark, status=1, preexec_fn=limited)
+    equal((done.stdout, os.path.exists(mark)), ("", False))
+    has(done.stderr, "dt: the journal is required: ")
+    with open(home.join("out"), "w") as f:
+        done = Journal().dt("--no-journal", "h1", "ssh", "head -c 10000 /dev/zero | tr '\\0' x", status=1, stdout=f,
+                            preexec_fn=limited)
+    has(done.stderr, "file too large")
+
+
+def test_processor_time():
+    """ulimit -t ends what runs, and every host has its line."""
+    j = Journal()
+    p = j.start("h1,h2", "ssh", "touch %s/timed-$$; sleep 60" % home.path)
+    wait_for(lambda: len(glob.glob(home.join("timed-*"))) == 2, "two hosts at work")
+    p.send_signal(signal.SIGXCPU)
+    out, err = p.communicate(timeout=30)
+    equal((p.returncode, out.count("killed: interrupted")), (128 + signal.SIGXCPU, 2), err)
 
 
 def test_survey():

@@ -131,15 +131,19 @@ def test_second_interrupt():
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:
-        os.killpg(process.pid, signal.SIGINT)
+        for _ in range(3):  # within half a second they are one
+            os.killpg(process.pid, signal.SIGINT)
+            time.sleep(0.05)
         since = time.monotonic()
         try:
-            process.wait(0.5)
+            process.wait(0.6)
+            check(False, "it left at the first")
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGINT)
-        process.wait(30)
+        out, err = process.communicate(timeout=30)
         check(time.monotonic() - since < 5, time.monotonic() - since)
-        equal(process.returncode, 130)
+        equal((process.returncode, out), (130, b""))
+        equal(err, b"dt: left at once, at the second signal: commands on the hosts may still run\n")
     finally:
         # Who leaves at once leaves the command running.
         for pid in sleepers("300.7"):
@@ -150,7 +154,20 @@ def test_second_interrupt():
             except ProcessLookupError:
                 pass
         server.stop()
-    process.communicate()
+
+
+def test_two_for_one():
+    """timeout(1) sends a signal to the process, and to its group."""
+    bed = Bed()
+    bed.hosts("h", 2, Sshd(bed.authorized))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen(["timeout", "300", *bed.command("all", "ssh", "sleep 300.8")], env=bed.env,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: len(sleepers("300.8")) == 2, "the commands", 60)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+        equal(sorted(out.splitlines()), ["fail::dt:ssh:h%d:killed: interrupted; ended on the host" % n for n in (1, 2)], err)
+        equal(sleepers("300.8"), [])
 
 
 def test_interrupt_before_anything():
