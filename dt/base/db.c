@@ -27,10 +27,6 @@ struct db {
 
 static int fail(struct db *db, struct dt_err *err)
 {
-	int sys = db->sql && sqlite3_errcode(db->sql) == SQLITE_IOERR ? sqlite3_system_errno(db->sql) : 0;
-
-	if (sys)
-		return err_sys(err, ERR_USAGE, sys, "%s: %s", db->path, sqlite3_errmsg(db->sql));
 	return err_set(err, ERR_USAGE, "%s: %s", db->path, db->sql ? sqlite3_errmsg(db->sql) : "no memory");
 }
 
