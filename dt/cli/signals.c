@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "dt/base/ask.h"
 #include "dt/base/child.h"
 #include "dt/base/util.h"
 #include "dt/run/pool.h"
@@ -57,6 +58,7 @@ const struct signals *signals_get(struct dt_err *err)
 		return NULL;
 	}
 	all.made = true;
+	ask_cancelled_by(all.fds.cancel_fd);
 	return &all.fds;
 }
 
@@ -171,6 +173,8 @@ int signals_take(void)
 {
 	int last;
 
+	if (!all.made)
+		return 0;
 	lock();
 	last = all.last;
 	all.last = 0;

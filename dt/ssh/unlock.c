@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "dt/base/ask.h"
 #include "dt/base/child.h"
 #include "dt/base/util.h"
 
@@ -186,14 +187,40 @@ static char **environment(char *auth_sock)
 	return env;
 }
 
+struct ssh_add {
+	char *const *argv;
+	char *const *env;
+	int tty;
+};
+
+static int start_ssh_add(void *arg, pid_t *pid)
+{
+	const struct ssh_add *a = arg;
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int sys;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	(void)posix_spawn_file_actions_init(&files);
+	(void)posix_spawnattr_init(&attr);
+	(void)posix_spawn_file_actions_adddup2(&files, a->tty, 0);
+	(void)posix_spawn_file_actions_adddup2(&files, 2, 1);	/* standard output carries results only */
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setsigdefault(&attr, &all);
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	/* in dt's own process group: only that may read from the terminal */
+	sys = posix_spawnp(pid, a->argv[0], &files, &attr, a->argv, a->env);
+	(void)posix_spawnattr_destroy(&attr);
+	(void)posix_spawn_file_actions_destroy(&files);
+	return sys;
+}
+
 int unlock_add(struct unlock *u, const char *path, struct dt_err *err)
 {
 	char *file = strdup(path), *sock = NULL, **env = NULL;
 	int tty = -1, status = 0, r = -1, sys;
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	pid_t pid;
 
 	if (asprintf(&sock, "SSH_AUTH_SOCK=%s", u->socket) < 0)
 		sock = NULL;
@@ -212,25 +239,13 @@ int unlock_add(struct unlock *u, const char *path, struct dt_err *err)
 	}
 	char *argv[] = { (char[]){ "ssh-add" }, (char[]){ "-q" }, (char[]){ "--" }, file, NULL };
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	(void)posix_spawn_file_actions_init(&files);
-	(void)posix_spawnattr_init(&attr);
-	(void)posix_spawn_file_actions_adddup2(&files, tty, 0);
-	(void)posix_spawn_file_actions_adddup2(&files, 2, 1);	/* standard output carries results only */
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	/* in dt's own process group: only that may read from the terminal */
-	sys = posix_spawnp(&pid, argv[0], &files, &attr, argv, env);
-	(void)posix_spawnattr_destroy(&attr);
-	(void)posix_spawn_file_actions_destroy(&files);
+	const struct ssh_add add = { .argv = argv, .env = env, .tty = tty };
+
+	sys = ask_child(tty, start_ssh_add, (void *)(uintptr_t)&add, &status);
 	if (sys != 0) {
 		(void)err_sys(err, ERR_LOCAL, sys, "ssh-add");
 		goto out;
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
 	r = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
 out:
 	if (tty >= 0)

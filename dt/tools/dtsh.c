@@ -201,8 +201,10 @@ int main(int argc, char **argv)
 	app_main();
 	status = run(&sh, argc, argv, &err) == 0 ? sh.status : -1;
 	if (status < 0) {
+		int number = signals_take(); /* at a question */
+
 		log_err(&err);
-		status = error_status(&err);
+		status = number ? 128 + number : error_status(&err);
 	}
 	shell_release(&sh);
 	return status;
