@@ -216,6 +216,7 @@ int app_plan(struct app *a, struct dt_err *err)
 	a->plan_opt = (struct plan_options){
 		.user = o->user, .port = (int)o->port, .timeout_ms = o->timeout_ms, .identities = &o->identity,
 		.known_hosts = &o->known_hosts, .jump = o->jump, .ssh_config = o->ssh_config,
+		.terminal = isatty(STDIN_FILENO), .ask_ssh = a->ask_ssh || o->pretend,
 	};
 	for (size_t i = 0; o->transport && i < ARRAY_LEN(transports); i++)
 		if (strcmp(o->transport, transports[i]) == 0)

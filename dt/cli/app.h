@@ -29,6 +29,7 @@ struct app {
 	struct secret *password, *sudo;
 	char *ssh_config;		/* what ssh(1) is told where $HOME is another's */
 	const struct signals *signals;	/* app_plan */
+	bool ask_ssh;			/* app_plan asks "ssh -G" where it alone knows a host's settings */
 	bool stdin_taken;		/* a selector has read it, or the shell does */
 	char *const *before;		/* options that stood before a word, as they were typed */
 	int before_count;

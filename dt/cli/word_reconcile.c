@@ -110,7 +110,7 @@ static int judge(struct reconcile *c, struct asked *a, struct result *r, struct 
 	r->index = a->index;
 	r->host = a->host;
 	r->module = c->job.module;
-	r->user = a->target->user;
+	r->user = a->target->unknown.user ? NULL : a->target->user;
 	r->transport = a->transport;
 	(void)snprintf(r->address, sizeof(r->address), "%s", a->address);
 	r->began_ms = r->ended_ms = now_ms();

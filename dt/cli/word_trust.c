@@ -271,6 +271,7 @@ int word_trust(struct app *a, char *const *args, int n, struct dt_err *err)
 		if (r == 0 && app_select(a, selection, err) != 0)
 			r = -1;
 	}
+	a->ask_ssh = true;
 	if (r == 0 && app_plan(a, err) != 0)
 		r = -1;
 	if (r != 0)

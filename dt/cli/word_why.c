@@ -73,6 +73,7 @@ int word_why(struct app *a, char *const *args, int n, struct dt_err *err)
 	if (n < 1 || n > 2)
 		return err_set(err, ERR_USAGE, "dt why HOST [SELECTION]");
 	buf_init(&w.out, 1UL << 24);
+	a->ask_ssh = true;
 	if (app_select(a, args[0], err) != 0 || app_plan(a, err) != 0)
 		r = -1;
 	for (size_t i = 0; r == 0 && i < a->hosts.n; i++)

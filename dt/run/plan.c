@@ -11,6 +11,7 @@
 
 #include "dt/base/util.h"
 #include "dt/run/plan_sets.h"
+#include "dt/ssh/algorithms.h"
 #include "dt/ssh/jump.h"
 
 #define CONNECT_TIMEOUT_MS 10000
@@ -160,6 +161,86 @@ static int choose_timeout(struct draft *d)
 	return 0;
 }
 
+static int force(struct draft *d, const char *keyword, const struct ssh_value *v)
+{
+	struct buf b;
+
+	if (d->t->openssh_because)
+		return 0;
+	buf_init(&b, 8192);
+	if (buf_addf(&b, "%s at %s", keyword, v->where) == 0)
+		d->t->openssh_because = keep(d->p, b.data);
+	buf_release(&b);
+	return d->t->openssh_because ? 0 : -1;
+}
+
+/* What a policy names is what is offered: by libssh2 where it has all of it, else by ssh(1). */
+static int choose_algorithms(struct draft *d)
+{
+	struct target *t = d->t;
+	const struct {
+		const char *keyword;
+		enum algorithm_kind kind;
+		const struct ssh_value *policy;
+		const char **to;
+	} all[] = {
+		{ "KexAlgorithms", ALGORITHM_KEX, &d->ssh.kexalgorithms, &t->algorithms.kex },
+		{ "Ciphers", ALGORITHM_CIPHER, &d->ssh.ciphers, &t->algorithms.ciphers },
+		{ "MACs", ALGORITHM_MAC, &d->ssh.macs, &t->algorithms.macs },
+		{ "HostKeyAlgorithms", ALGORITHM_HOSTKEY, &d->ssh.hostkeyalgorithms, &t->algorithms.hostkeys },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		const char *policy = all[i].policy->value;
+
+		if (!policy)
+			continue;
+		tell(d, all[i].keyword, policy, all[i].policy->where);
+		*all[i].to = keep(d->p, policy);
+		if (!*all[i].to || (!algorithms_has_all(all[i].kind, policy) && force(d, all[i].keyword, all[i].policy) != 0))
+			return -1;
+	}
+	t->kex_is_set = t->algorithms.kex || (t->undecided && ssh_config_mentions(d->p->config, "KexAlgorithms"));
+	t->ciphers_is_set = t->algorithms.ciphers || (t->undecided && ssh_config_mentions(d->p->config, "Ciphers"));
+	return 0;
+}
+
+/* As ssh(1): "yes" gives a terminal there where there is one here. */
+static int choose_tty(struct draft *d)
+{
+	const struct ssh_value *v = &d->ssh.requesttty;
+
+	d->t->tty = v->value && (strcmp(v->value, "force") == 0 || (strcmp(v->value, "yes") == 0 && d->p->opt->terminal));
+	if (!d->t->tty)
+		return 0;
+	d->t->shell = false;	/* the wrapper announces itself on a stream of its own, which a terminal has not */
+	return force(d, "RequestTTY", v);
+}
+
+static int choose_strict(struct draft *d)
+{
+	const struct ssh_value *v = &d->ssh.stricthostkeychecking;
+	struct target *t = d->t;
+
+	if (v->value && strcmp(v->value, "no") == 0)
+		t->strict = STRICT_NO;
+	else if (v->value && strcmp(v->value, "accept-new") == 0)
+		t->strict = STRICT_ACCEPT_NEW;
+	if (v->value)
+		tell(d, "host keys", d->p->env->accept_new ? "accept-new" : v->value,
+		     d->p->env->accept_new ? "command line" : v->where);
+	return 0;
+}
+
+static int choose_alive(struct draft *d)
+{
+	const char *seconds = d->ssh.serveraliveinterval.value, *count = d->ssh.serveralivecountmax.value;
+
+	d->t->alive_seconds = seconds ? atoi(seconds) : 0;
+	d->t->alive_count = count ? atoi(count) : 3;
+	return 0;
+}
+
 static int choose_transport(struct draft *d)
 {
 	static const char *const names[] = { "auto", "libssh2", "openssh", "local" };
@@ -188,9 +269,20 @@ static int choose_transport(struct draft *d)
 	else if (d->ssh.identityagent.value && strcmp(d->ssh.identityagent.value, "none") != 0 &&
 		 strcmp(d->ssh.identityagent.value, "SSH_AUTH_SOCK") != 0)
 		t->openssh_because = keep(d->p, "IdentityAgent in ssh_config");
+	if (choose_algorithms(d) != 0 || choose_tty(d) != 0)
+		return err_nomem(d->err);
 	tell(d, "via ssh(1)", t->transport == TRANSPORT_OPENSSH ? "yes" : t->openssh_because ? "yes" : "if needed",
 	     t->openssh_because ? t->openssh_because : "");
 	return 0;
+}
+
+/*
+ * Is ssh(1) told dt's own default files, since $HOME is not its own?  Not where
+ * it alone knows whether a line of its configuration names others.
+ */
+static bool tell_default(const struct draft *d, const char *keyword)
+{
+	return d->p->other_home && !(d->t->undecided && ssh_config_mentions(d->p->config, keyword));
 }
 
 static int choose_keys(struct draft *d)
@@ -201,12 +293,13 @@ static int choose_keys(struct draft *d)
 	bool dt;
 
 	identity = choose(d, "identity", NULL, NULL, NULL, &dt);
-	if (plan_identities(p->sets, p->opt->identities, identity, &d->ssh, p->other_home, t, d->err) != 0)
+	if (plan_identities(p->sets, p->opt->identities, identity, &d->ssh, tell_default(d, "IdentityFile"), t, d->err) != 0)
 		return -1;
 	for (size_t i = 0; i < t->id_count; i++)
 		tell(d, "key", t->ids[i]->name, t->ids[i]->from_agent ? "agent" : "file");
 	files = choose(d, "known_hosts", NULL, NULL, NULL, &dt);
-	if (plan_known_hosts(p->sets, p->opt->known_hosts, files, &d->ssh, p->other_home, t, d->err) != 0)
+	if (plan_known_hosts(p->sets, p->opt->known_hosts, files, &d->ssh,
+			     tell_default(d, "UserKnownHostsFile") && tell_default(d, "GlobalKnownHostsFile"), t, d->err) != 0)
 		return -1;
 	tell(d, "known_hosts", t->first_known_hosts, t->known_as);
 	return 0;
@@ -352,16 +445,63 @@ out:
 	return r;
 }
 
+/* What ssh_config says where dt's command line and inventory say what they say. */
+static int look_up(struct draft *d)
+{
+	struct plan *p = d->p;
+	const char *name = d->host->pub.name, *port;
+	struct ssh_config_told told = {
+		.user = d->user ? d->user : inventory_setting(p->inv, d->host, "user", NULL),
+		.hostname = inventory_setting(p->inv, d->host, "address", NULL),
+		.hostkey_alias = inventory_setting(p->inv, d->host, "hostkey_alias", NULL),
+		.port = d->port,
+	};
+
+	port = inventory_setting(p->inv, d->host, "port", NULL);
+	if (!told.port && port)
+		told.port = atoi(port);
+	if (ssh_config_lookup(p->config, name, &told, &d->ssh, d->err) != 0)
+		return -1;
+	if (!d->ssh.undecided)
+		return 0;
+	d->t->undecided = true;
+	if (p->opt->ask_ssh)
+		return ssh_config_ask(p->config, p->env, name, &told, &d->ssh, d->err);
+	d->t->unknown.user = !told.user;
+	d->t->unknown.hostname = !told.hostname;
+	d->t->unknown.port = !told.port;
+	return 0;
+}
+
+/* What can neither be honoured nor handed to ssh(1). */
+static int choose_refusal(struct draft *d)
+{
+	struct target *t = d->t;
+	const char *because = t->openssh_because;
+	struct buf b;
+	int r = 0;
+
+	for (const struct target *hop = t->via; hop && !because; hop = hop->via)
+		because = hop->openssh_because;
+	if (t->transport == TRANSPORT_LOCAL || (!d->ssh.refused && (t->transport != TRANSPORT_LIBSSH2 || !because)))
+		return 0;
+	buf_init(&b, 8192);
+	if (d->ssh.refused)
+		r = buf_addf(&b, "no command can run there: %s", d->ssh.refused);
+	else
+		r = buf_addf(&b, "transport = libssh2 cannot do %s", because);
+	t->refused = r ? NULL : keep(d->p, b.data);
+	buf_release(&b);
+	return t->refused ? 0 : err_nomem(d->err);
+}
+
 static int fill(struct draft *d)
 {
-	bool dt;
-	const char *user;
 	int r = -1;
 
-	user = d->user ? d->user : inventory_setting(d->p->inv, d->host, "user", NULL);
-	dt = ssh_config_lookup(d->p->config, d->host->pub.name, user, &d->ssh, d->err) == 0;
-	if (dt && choose_login(d) == 0 && choose_name(d) == 0 && choose_timeout(d) == 0 && choose_keys(d) == 0 &&
-	    choose_transport(d) == 0 && choose_jumps(d) == 0)
+	if (look_up(d) == 0 && choose_login(d) == 0 && choose_name(d) == 0 && choose_timeout(d) == 0 &&
+	    choose_keys(d) == 0 && choose_strict(d) == 0 && choose_alive(d) == 0 && choose_transport(d) == 0 &&
+	    choose_jumps(d) == 0 && choose_refusal(d) == 0)
 		r = 0;
 	ssh_host_config_release(&d->ssh);
 	return r;

@@ -23,6 +23,8 @@ struct plan_options {
 	const char *jump;		/* -J, or NULL */
 	const char *ssh_config;		/* -F, or NULL */
 	enum transport transport;
+	bool terminal;			/* dt's own standard input is one */
+	bool ask_ssh;			/* where ssh(1) alone knows what applies, ask "ssh -G" (it runs Match exec) */
 };
 
 struct plan;

@@ -295,6 +295,7 @@ int plan_known_hosts(struct plan_sets *s, const struct strs *cli, const char *fi
 	}
 	t->known_hosts = k->kh;
 	t->first_known_hosts = k->files.n ? k->files.v[0] : NULL;
-	t->told.known_hosts = (cli && cli->n) || files || tell ? k->told : NULL;
+	t->told.known_hosts_alone = (cli && cli->n) || files;
+	t->told.known_hosts = t->told.known_hosts_alone || tell ? k->told : NULL;
 	return 0;
 }

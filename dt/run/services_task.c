@@ -328,11 +328,15 @@ int task_environment(struct dt_task *t, struct strs *env)
 	buf_init(&b, 1UL << 20);
 	r |= buf_addf(&b, "DT_HOST=%s", h->name) || strs_add(env, b.data);
 	buf_clear(&b);
-	r |= buf_addf(&b, "DT_ADDRESS=%s", t->target->hostname) || strs_add(env, b.data);
+	/* what ssh(1) alone knows is not there */
+	if (!t->target->unknown.hostname)
+		r |= buf_addf(&b, "DT_ADDRESS=%s", t->target->hostname) || strs_add(env, b.data);
 	buf_clear(&b);
-	r |= buf_addf(&b, "DT_USER=%s", t->target->user) || strs_add(env, b.data);
+	if (!t->target->unknown.user)
+		r |= buf_addf(&b, "DT_USER=%s", t->target->user) || strs_add(env, b.data);
 	buf_clear(&b);
-	r |= buf_addf(&b, "DT_PORT=%d", t->target->port) || strs_add(env, b.data);
+	if (!t->target->unknown.port)
+		r |= buf_addf(&b, "DT_PORT=%d", t->target->port) || strs_add(env, b.data);
 	buf_clear(&b);
 	r |= buf_adds(&b, "DT_TAGS=");
 	for (size_t i = 0; h->tags && h->tags[i]; i++)
@@ -450,7 +454,7 @@ void task_run(const struct dt_call *c, const struct task_env *env, size_t index,
 
 	result_init(r, env->max_output);
 	call_describe(c, index, r);
-	r->user = t.target->user;
+	r->user = t.target->unknown.user ? NULL : t.target->user;
 	r->began_ms = now_ms();
 	random_hex(t.run, 8);
 	decide(&t, c->module->script ? script_run(&t) : (env->survey ? v->survey : v->run)(&t, c, &services));

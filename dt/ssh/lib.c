@@ -21,10 +21,6 @@ static const char kex[] = "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-s
 static const char ciphers[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr";
 static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512";
 
-/* More than libssh2 1.11 has of one method, and methods up to LIBSSH2_METHOD_MAC_SC. */
-#define NAMES_MAX 32
-#define METHODS (LIBSSH2_METHOD_MAC_SC + 1)
-
 int lib_again(struct session *s, int64_t deadline, enum err_code code, const char *what, struct dt_err *err)
 {
 	struct lib *l = s->state;
@@ -64,51 +60,25 @@ int lib_guarded(struct session *s, enum err_code code, void (*fn)(void *), void 
 	return err_set(err, code, "the host sent a malformed packet");
 }
 
-/* What this libssh2 has of each method; asked once, for it copies its tables at each question. */
-static struct {
-	const char *names[NAMES_MAX];	/* libssh2's own */
-	int n;
-} supported[METHODS];
-
-static int ask_supported(void)
-{
-	static const int methods[] = {
-		LIBSSH2_METHOD_KEX, LIBSSH2_METHOD_HOSTKEY, LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC,
-		LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC,
-	};
-	LIBSSH2_SESSION *session = libssh2_session_init();
-
-	if (!session)
-		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		const char **known = NULL;
-		int n = libssh2_session_supported_algs(session, methods[i], &known);
-
-		for (int k = 0; k < n && k < NAMES_MAX; k++)
-			supported[methods[i]].names[supported[methods[i]].n++] = known[k];
-		if (n > 0)
-			libssh2_free(session, known);
-	}
-	return libssh2_session_free(session);
-}
-
 /* libssh2_session_method_pref passes over names that it does not know, but not over two in a row. */
-int lib_prefer(struct session *s, int method, const char *list, struct dt_err *err)
+int lib_prefer(struct session *s, enum algorithm_kind kind, const char *list, struct dt_err *err)
 {
+	static const struct { int there, back; } methods[] = {
+		[ALGORITHM_KEX] = { LIBSSH2_METHOD_KEX, -1 },
+		[ALGORITHM_CIPHER] = { LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC },
+		[ALGORITHM_MAC] = { LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC },
+		[ALGORITHM_HOSTKEY] = { LIBSSH2_METHOD_HOSTKEY, -1 },
+	};
 	struct lib *l = s->state;
 	struct buf have;
-	int r = 0;
+	int r;
 
 	buf_init(&have, 4096);
-	for (size_t len; *list; list += len + (list[len] == ',')) {
-		len = strcspn(list, ",");
-		for (int i = 0; i < supported[method].n; i++)
-			if (strlen(supported[method].names[i]) == len && strncmp(supported[method].names[i], list, len) == 0)
-				r |= (have.len ? buf_addc(&have, ',') : 0) || buf_add(&have, list, len);
-	}
+	r = algorithms_filter(kind, list, &have);
 	if (r)
 		(void)err_nomem(err);
-	else if (libssh2_session_method_pref(l->session, method, have.data) != 0)
+	else if (libssh2_session_method_pref(l->session, methods[kind].there, have.data) != 0 ||
+		 (methods[kind].back >= 0 && libssh2_session_method_pref(l->session, methods[kind].back, have.data) != 0))
 		r = lib_error(s, ERR_UNSUPPORTED, "algorithms", err);
 	buf_release(&have);
 	return r ? -1 : 0;
@@ -124,6 +94,7 @@ static int dropped(const struct lib *l, struct dt_err *err)
 
 static int handshake(struct session *s, bool search_hashed, int64_t deadline, struct dt_err *err)
 {
+	const struct target_algorithms *a = &s->t->algorithms;
 	struct lib *l = s->state;
 	int rc;
 
@@ -132,9 +103,9 @@ static int handshake(struct session *s, bool search_hashed, int64_t deadline, st
 		return err_nomem(err);
 	wire_attach(&l->wire, l->session);
 	libssh2_session_set_blocking(l->session, 0);
-	if (lib_prefer(s, LIBSSH2_METHOD_KEX, kex, err) != 0 || lib_prefer(s, LIBSSH2_METHOD_CRYPT_CS, ciphers, err) != 0 ||
-	    lib_prefer(s, LIBSSH2_METHOD_CRYPT_SC, ciphers, err) != 0 ||
-	    lib_prefer(s, LIBSSH2_METHOD_MAC_CS, macs, err) != 0 || lib_prefer(s, LIBSSH2_METHOD_MAC_SC, macs, err) != 0)
+	if (lib_prefer(s, ALGORITHM_KEX, a->kex ? a->kex : kex, err) != 0 ||
+	    lib_prefer(s, ALGORITHM_CIPHER, a->ciphers ? a->ciphers : ciphers, err) != 0 ||
+	    lib_prefer(s, ALGORITHM_MAC, a->macs ? a->macs : macs, err) != 0)
 		return -1;
 	if (lib_hostkey_prefer(s, search_hashed, err) != 0)
 		return -1;
@@ -190,8 +161,11 @@ static int connect_target(struct session *s, int64_t *deadline, struct dt_err *e
 	if (t->jump)
 		return jump_connect(t->jump, s->env, t->hostname, t->port, *deadline, err);
 	fd = connect_any(s->env, &list, *deadline, &used, err);
-	if (fd >= 0)
-		address_text(&used, s->address, sizeof(s->address));
+	if (fd < 0)
+		return -1;
+	address_text(&used, s->address, sizeof(s->address));
+	if (t->alive_seconds)
+		address_keep_alive(fd, t->alive_seconds, t->alive_count);
 	return fd;
 }
 
@@ -328,6 +302,6 @@ int session_global_init(struct dt_err *err)
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	if (done)
 		return 0;
-	done = libssh2_init(0) == 0 && ask_supported() == 0;
+	done = libssh2_init(0) == 0 && algorithms_init() == 0;
 	return done ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
 }

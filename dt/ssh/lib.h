@@ -6,6 +6,7 @@
 
 #include <libssh2.h>
 
+#include "dt/ssh/algorithms.h"
 #include "dt/ssh/transport.h"
 #include "dt/ssh/wire.h"
 
@@ -37,10 +38,10 @@ int lib_again(struct session *s, int64_t deadline, enum err_code code, const cha
 /* "what: libssh2's own words", with code. */
 int lib_error(struct session *s, enum err_code code, const char *what, struct dt_err *err);
 /*
- * Sets a preference (LIBSSH2_METHOD_...) to what libssh2 knows of a comma-separated
- * list: to take out what it does not know, 1.10 copies within a string with memcpy.
+ * Sets a preference to what libssh2 knows of a comma-separated list: to take
+ * out what it does not know, 1.10 copies within a string with memcpy.
  */
-int lib_prefer(struct session *s, int method, const char *list, struct dt_err *err);
+int lib_prefer(struct session *s, enum algorithm_kind kind, const char *list, struct dt_err *err);
 /* Runs fn under the guard; on an assertion the session is given up. */
 int lib_guarded(struct session *s, enum err_code code, void (*fn)(void *), void *arg, int *result,
 		struct dt_err *err);

@@ -37,6 +37,9 @@ int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err
 	bool ca;
 	int r = -1;
 
+	/* ssh(1) takes such a list as it is, too */
+	if (s->t->algorithms.hostkeys)
+		return lib_prefer(s, ALGORITHM_HOSTKEY, s->t->algorithms.hostkeys, err);
 	buf_init(&list, 1024);
 	if (known_hosts_types(s->t->known_hosts, s->t->known_as, search_hashed, &known, &ca) != 0) {
 		(void)err_nomem(err);
@@ -49,7 +52,7 @@ int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err
 				(void)err_nomem(err);
 				goto out;
 			}
-	r = lib_prefer(s, LIBSSH2_METHOD_HOSTKEY, list.data, err);
+	r = lib_prefer(s, ALGORITHM_HOSTKEY, list.data, err);
 out:
 	strs_release(&known);
 	buf_release(&list);
@@ -94,6 +97,7 @@ static int other_type(struct session *s, bool searched, const void *blob, size_t
 int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
 {
 	struct lib *l = s->state;
+	enum hostkey_verdict verdict;
 	struct kh_where where;
 	const char *blob;
 	size_t len;
@@ -102,11 +106,15 @@ int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
 	blob = libssh2_session_hostkey(l->session, &len, &type);
 	if (!blob)
 		return lib_error(s, ERR_CONNECT, "host key", err);
-	switch (known_hosts_check(s->t->known_hosts, s->t->known_as, blob, len, &where)) {
+	verdict = known_hosts_check(s->t->known_hosts, s->t->known_as, blob, len, &where);
+	/* what ssh(1) lets pass then, and what it does not do over such a connection, it knows itself */
+	if (s->t->strict == STRICT_NO && !s->env->accept_new && verdict != HOSTKEY_OK && verdict != HOSTKEY_UNKNOWN)
+		return err_set(err, ERR_UNSUPPORTED, "StrictHostKeyChecking no, and not the host key that is known");
+	switch (verdict) {
 	case HOSTKEY_OK:
 		return 0;
 	case HOSTKEY_UNKNOWN:
-		if (s->env->accept_new)
+		if (s->env->accept_new || s->t->strict != STRICT_YES)
 			return accept_new(s, blob, len, err);
 		return hostkey_refuse(s->t, HOSTKEY_UNKNOWN, &where, blob, len, err);
 	case HOSTKEY_OTHER_TYPE:

@@ -43,9 +43,11 @@ static int add_expanded(struct strs *argv, const char *name, const char *value)
 	return r;
 }
 
-/* The files of dt's command line or inventory, and no other source of keys. */
-static int add_known_hosts(struct strs *argv, const char *files)
+/* The files of dt's command line or inventory, and (alone) no other source of keys. */
+static int add_known_hosts(struct strs *argv, const char *files, bool alone)
 {
+	if (!alone)
+		return add_expanded(argv, "UserKnownHostsFile", files) || add_option(argv, "GlobalKnownHostsFile", "none");
 	return add_expanded(argv, "UserKnownHostsFile", files) || add_option(argv, "GlobalKnownHostsFile", "none") ||
 	       add_option(argv, "KnownHostsCommand", "none") || add_option(argv, "VerifyHostKeyDNS", "no") ||
 	       add_option(argv, "NoHostAuthenticationForLocalhost", "no");
@@ -54,18 +56,23 @@ static int add_known_hosts(struct strs *argv, const char *files)
 /* What ssh(1) is told about one host of the chain. */
 static int add_common(struct strs *argv, const struct session *s, const struct target *t)
 {
+	static const char *const strict[] = {
+		[STRICT_YES] = "yes", [STRICT_ACCEPT_NEW] = "accept-new", [STRICT_NO] = "no",
+	};
 	char number[24];
 	int r = 0;
 
 	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
 	if (s->env->config_file)
 		r |= strs_add(argv, "-F") || strs_add(argv, s->env->config_file);
-	r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : "yes");
+	/* where it alone knows what applies, it asks nobody either */
+	if (s->env->accept_new || !t->undecided)
+		r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : strict[t->strict]);
 	/* the post-quantum default costs 270 ms; its own later places stay */
-	if (!t->openssh_because || !strstr(t->openssh_because, "KexAlgorithms"))
+	if (!t->kex_is_set)
 		r |= add_option(argv, "KexAlgorithms", "^curve25519-sha256,ecdh-sha2-nistp256");
 	/* twice as fast as the default */
-	if (!t->openssh_because || !strstr(t->openssh_because, "Ciphers"))
+	if (!t->ciphers_is_set)
 		r |= add_option(argv, "Ciphers", "^aes128-gcm@openssh.com,aes256-gcm@openssh.com");
 	if (t->connect_timeout_ms) {
 		(void)snprintf(number, sizeof(number), "%lld", (long long)(t->connect_timeout_ms + 999) / 1000);
@@ -76,7 +83,7 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	if (t->told.hostkey_alias)
 		r |= add_option(argv, "HostKeyAlias", t->told.hostkey_alias);
 	if (t->told.known_hosts)
-		r |= add_known_hosts(argv, t->told.known_hosts);
+		r |= add_known_hosts(argv, t->told.known_hosts, t->told.known_hosts_alone);
 	if (t->told.user)
 		r |= add_option(argv, "User", t->told.user);
 	if (t->told.port) {
@@ -143,8 +150,9 @@ int openssh_argv(struct strs *argv, const struct session *s, const char *folder,
 	/* for as long as a pause at a terminal may be; it is ended with the session */
 	r |= add_option(argv, "ControlPersist", s->env->lasting ? "1h" : "no");
 	r |= add_option(argv, "ClearAllForwardings", "yes");
-	r |= add_option(argv, "RemoteCommand", "none");
-	r |= strs_add(argv, "-T") || strs_add(argv, "-x") || strs_add(argv, "-a");
+	/* its end, and what it reads, are dt's */
+	r |= add_option(argv, "ForkAfterAuthentication", "no") || add_option(argv, "StdinNull", "no");
+	r |= strs_add(argv, s->t->tty ? "-tt" : "-T") || strs_add(argv, "-x");
 	r |= strs_add(argv, "-E") || strs_add(argv, log);
 	r |= strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, command);
 	return r;

@@ -128,6 +128,16 @@ void address_text(const union address *a, char *out, size_t size)
 		*out = '\0';
 }
 
+void address_keep_alive(int fd, int seconds, int count)
+{
+	/* the kernel's own limits */
+	int interval = seconds < 32767 ? seconds : 32767, probes = count < 1 ? 1 : count < 127 ? count : 127;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &interval, sizeof(interval));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
 /* A connected descriptor, or -1 with *sys: errno, ETIMEDOUT for the deadline, ECANCELED. */
 static int connect_one(const struct ssh_env *env, const union address *a, int64_t deadline, int *sys)
 {

@@ -35,6 +35,11 @@ int resolve(const struct ssh_env *env, const char *host, int port, int64_t deadl
 	    struct dt_err *err);
 /* "127.0.0.1" or "::1", with a zone where there is one. */
 void address_text(const union address *a, char *out, size_t size);
+/*
+ * ServerAliveInterval, by TCP itself: it asks every so many seconds whether
+ * the other side is there, and the connection ends after count in vain.
+ */
+void address_keep_alive(int fd, int seconds, int count);
 socklen_t address_len(const union address *a);
 
 /*

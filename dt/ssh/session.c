@@ -93,6 +93,10 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 	*out = NULL;
 	if (!s)
 		return err_nomem(err);
+	if (t->refused) {
+		free(s);
+		return err_set(err, ERR_LOCAL, "%s", t->refused);
+	}
 	set_env(s, env);
 	s->t = t;
 	s->hooks = hooks;

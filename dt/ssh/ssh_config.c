@@ -13,27 +13,26 @@
 #define SYSTEM_FILE "/etc/ssh/ssh_config"
 #define TEXT_MAX ((size_t)1 << 20)
 
-struct ssh_config {
-	struct conf_file *roots[2];
-	size_t root_count;
-	const char *match;	/* where the first Match stands that is not "Match all", or NULL */
-	char *home, *local_user;
-};
-
-static const char *find_match(const struct conf_file *f)
+static void note_keywords(struct ssh_config *c, const struct conf_file *f)
 {
-	const char *where = NULL;
-
-	for (size_t i = 0; i < f->n && !where; i++) {
+	for (size_t i = 0; i < f->n; i++) {
 		const struct conf_line *l = &f->lines[i];
 
-		if (l->keyword && l->keyword->treat == CONF_MATCH &&
-		    (l->args.n != 1 || strcasecmp(l->args.v[0], "all") != 0))
-			where = l->where;
-		for (size_t k = 0; k < l->file_count && !where; k++)
-			where = find_match(l->files[k]);
+		if (l->keyword)
+			c->mentioned[l->keyword - conf_keywords] = true;
+		for (size_t k = 0; k < l->file_count; k++)
+			note_keywords(c, l->files[k]);
+		/* what such an Include finds is not known */
+		for (size_t k = 0; l->odd && k < CONF_KEYWORDS_MAX; k++)
+			c->mentioned[k] = true;
 	}
-	return where;
+}
+
+bool ssh_config_mentions(const struct ssh_config *c, const char *keyword)
+{
+	const struct conf_keyword *k = conf_keyword_find(keyword);
+
+	return k && c->mentioned[k - conf_keywords];
 }
 
 static int add_root(struct ssh_config *c, const char *path, unsigned flags, struct dt_err *err)
@@ -43,8 +42,7 @@ static int add_root(struct ssh_config *c, const char *path, unsigned flags, stru
 	if (!f)
 		return -1;
 	c->roots[c->root_count++] = f;
-	if (!c->match)
-		c->match = find_match(f);
+	note_keywords(c, f);
 	return 0;
 }
 
@@ -57,6 +55,9 @@ struct ssh_config *ssh_config_load(const char *file, struct dt_err *err)
 	int r = -1;
 
 	if (!c)
+		goto nomem;
+	c->file = file ? strdup(file) : NULL;
+	if (file && !c->file)
 		goto nomem;
 	c->home = strdup(home ? home : "/");
 	pw = getpwuid(getuid());
@@ -92,6 +93,7 @@ void ssh_config_free(struct ssh_config *c)
 		return;
 	for (size_t i = 0; i < c->root_count; i++)
 		conf_file_free(c->roots[i]);
+	free(c->file);
 	free(c->home);
 	free(c->local_user);
 	free(c);
@@ -101,30 +103,36 @@ void ssh_host_config_release(struct ssh_host_config *h)
 {
 	free(h->hostname_expanded);
 	free(h->openssh_because);
+	free(h->refused);
 	strs_release(&h->identityfile);
 	strs_release(&h->known_hosts_files);
+	buf_release(&h->answer);
 	memset(h, 0, sizeof(*h));
+	buf_init(&h->answer, 0);
 }
 
 /* One lookup. */
 struct lookup {
 	const struct ssh_config *config;
 	const char *host;
+	const struct ssh_config_told *told;
 	struct ssh_host_config *out;
+	struct conf_facts facts;
+	struct buf name;		/* HostName as far as read, for Match; then the name that counts */
 	const char *ignore;		/* IgnoreUnknown, as far as read */
 	bool seen[CONF_KEYWORDS_MAX];	/* first values taken, by place in the table */
 	bool jump_set, command_seen;
 	const struct conf_line **identities, *hosts[2];	/* the last: user's and global */
 	size_t identity_count;
-	const char *remote_host, *remote_user;	/* %h and %r */
+	struct strs sendenv;		/* patterns; behind each, where it stands */
 	struct dt_err *err;
 };
 
-/* The first reason is kept. */
-static int force(struct lookup *u, const char *what, const char *where)
+static int reason(struct lookup *u, char **to, const char *what, const char *where)
 {
-	if (!u->out->openssh_because && asprintf(&u->out->openssh_because, "%s at %s", what, where) < 0) {
-		u->out->openssh_because = NULL;
+	/* the first one is kept */
+	if (!*to && asprintf(to, "%s at %s", what, where) < 0) {
+		*to = NULL;
 		return err_nomem(u->err);
 	}
 	return 0;
@@ -132,7 +140,18 @@ static int force(struct lookup *u, const char *what, const char *where)
 
 static int force_line(struct lookup *u, const struct conf_line *l)
 {
-	return force(u, l->keyword->name, l->where);
+	return reason(u, &u->out->openssh_because, l->keyword->name, l->where);
+}
+
+static int undecided(struct lookup *u, const struct conf_line *l)
+{
+	/* this reason goes before all others: they may not hold */
+	if (!u->out->undecided) {
+		free(u->out->openssh_because);
+		u->out->openssh_because = NULL;
+	}
+	u->out->undecided = true;
+	return force_line(u, l);
 }
 
 static struct ssh_value *slot(struct lookup *u, const struct conf_line *l)
@@ -197,6 +216,41 @@ static int take_identity(struct lookup *u, const struct conf_line *l)
 	return 0;
 }
 
+/* "SendEnv -PATTERN" takes patterns away again. */
+static int take_env(struct lookup *u, const struct conf_line *l)
+{
+	for (size_t i = 0; i < l->args.n; i++) {
+		const char *pattern = l->args.v[i];
+		struct strs kept = { 0 };
+		int r = 0;
+
+		if (*pattern != '-') {
+			if (conf_env_sends(pattern, l->system) &&
+			    (strs_add(&u->sendenv, pattern) != 0 || strs_add(&u->sendenv, l->where) != 0))
+				return err_nomem(u->err);
+			continue;
+		}
+		for (size_t k = 0; k < u->sendenv.n; k += 2)
+			if (!pattern_match(u->sendenv.v[k], pattern + 1, strlen(pattern + 1)))
+				r |= strs_add(&kept, u->sendenv.v[k]) || strs_add(&kept, u->sendenv.v[k + 1]);
+		strs_release(&u->sendenv);
+		u->sendenv = kept;
+		if (r)
+			return err_nomem(u->err);
+	}
+	return 0;
+}
+
+/* "none": ssh(1) runs no command there, and would wait for ever. */
+static int take_session(struct lookup *u, const struct conf_line *l)
+{
+	if (!first(u, l) || !conf_line_forces(l))
+		return 0;
+	if (l->args.n == 1 && strcasecmp(l->args.v[0], "none") == 0)
+		return reason(u, &u->out->refused, "SessionType none", l->where);
+	return force_line(u, l);
+}
+
 /* One line that applies. */
 static int take_line(struct lookup *u, const struct conf_line *l)
 {
@@ -210,10 +264,16 @@ static int take_line(struct lookup *u, const struct conf_line *l)
 		return 0;
 	case CONF_FORCE:
 	case CONF_FORCE_TICKET:
+	case CONF_FORCE_AGENT:
 		return first(u, l) && conf_line_forces(l) ? force_line(u, l) : 0;
 	case CONF_FORCE_EACH:
-	case CONF_FORCE_ENV:
 		return conf_line_forces(l) ? force_line(u, l) : 0;
+	case CONF_FORCE_ENV:
+		return take_env(u, l);
+	case CONF_CANONICAL:
+		return first(u, l) && conf_line_forces(l) ? undecided(u, l) : 0;
+	case CONF_SESSION:
+		return take_session(u, l);
 	case CONF_IDENTITY:
 		return take_identity(u, l);
 	case CONF_HOSTS:
@@ -232,7 +292,7 @@ static int take_line(struct lookup *u, const struct conf_line *l)
 		if (!u->ignore)
 			u->ignore = l->value;
 		return 0;
-	case CONF_HARMLESS:
+	case CONF_UNUSED:
 	case CONF_HOST:
 	case CONF_MATCH:
 	case CONF_INCLUDE:
@@ -241,8 +301,10 @@ static int take_line(struct lookup *u, const struct conf_line *l)
 	return 0;
 }
 
-static bool host_applies(const struct conf_line *l, const char *host)
+/* In the second pass Host lines are about the name that the first one found. */
+static bool host_applies(const struct lookup *u, const struct conf_line *l)
 {
+	const char *host = u->facts.final ? u->name.data : u->host;
 	bool applies = false;
 
 	for (size_t i = 0; i < l->args.n; i++) {
@@ -258,12 +320,64 @@ static bool host_applies(const struct conf_line *l, const char *host)
 	return applies;
 }
 
+static struct conf_tokens tokens(const struct lookup *u)
+{
+	const struct ssh_host_config *h = u->out;
+	const struct ssh_config_told *told = u->told;
+	const char *user = told->user ? told->user : h->user.value;
+
+	return (struct conf_tokens){
+		.home = u->config->home, .local_user = u->config->local_user, .original = u->host,
+		.host = u->facts.host, .user = user ? user : u->config->local_user,
+		.alias = told->hostkey_alias ? told->hostkey_alias : h->hostkeyalias.value ? h->hostkeyalias.value : u->host,
+		.jump = u->jump_set ? h->proxyjump.value : "",
+		.port = told->port ? told->port : h->port.value ? atoi(h->port.value) : 22,
+	};
+}
+
+/* HostName with %h (the name that was asked for) and %% expanded: in u->name.  1: something else is in it. */
+static int expand_hostname(struct lookup *u)
+{
+	const struct conf_tokens t = { .host = u->host };
+	int r;
+
+	buf_clear(&u->name);
+	if (u->told->hostname || !u->out->hostname.value)
+		r = buf_adds(&u->name, u->told->hostname ? u->told->hostname : u->host);
+	else
+		r = conf_expand(&t, u->out->hostname.value, false, "h", &u->name);
+	return r < 0 ? err_nomem(u->err) : r;
+}
+
+static int bad_hostname(struct lookup *u)
+{
+	return err_set(u->err, ERR_USAGE, "%s: HostName: only %%h and %%%% can be expanded", u->out->hostname.where);
+}
+
+static int weigh_match(struct lookup *u, const struct conf_line *l, bool enclosing, bool *active)
+{
+	struct conf_facts *f = &u->facts;
+	enum conf_verdict v;
+	int r = f->final ? 0 : expand_hostname(u);
+
+	if (r != 0)
+		return r < 0 ? -1 : bad_hostname(u);
+	f->host = u->name.data;
+	f->original = u->host;
+	f->local_user = u->config->local_user;
+	f->user = u->told->user ? u->told->user : u->out->user.value ? u->out->user.value : f->local_user;
+	v = conf_match(l, f);
+	*active = enclosing && v == MATCH_YES;
+	return enclosing && v == MATCH_UNKNOWN ? undecided(u, l) : 0;
+}
+
 /* enclosing: do lines before the first Host apply, does any at all? */
 static int walk(struct lookup *u, const struct conf_file *f, bool enclosing)
 {
 	bool active = enclosing;
+	int r = 0;
 
-	for (size_t i = 0; i < f->n; i++) {
+	for (size_t i = 0; i < f->n && r == 0; i++) {
 		const struct conf_line *l = &f->lines[i];
 
 		if (!l->keyword) {
@@ -271,117 +385,62 @@ static int walk(struct lookup *u, const struct conf_file *f, bool enclosing)
 				return err_set(u->err, ERR_USAGE, "%s: Bad configuration option: %s", l->where,
 					       l->args.v[0]);
 		} else if (l->keyword->treat == CONF_HOST) {
-			active = enclosing && host_applies(l, u->host);
+			active = enclosing && host_applies(u, l);
 		} else if (l->keyword->treat == CONF_MATCH) {
-			/* What other conditions say, ssh(1) finds out: u->config->match */
-			active = enclosing && l->args.n == 1 && strcasecmp(l->args.v[0], "all") == 0;
+			r = weigh_match(u, l, enclosing, &active);
 		} else if (l->keyword->treat == CONF_INCLUDE) {
+			if (active && l->odd)
+				r = undecided(u, l);
 			/* Its Host lines end with it. */
-			for (size_t k = 0; k < l->file_count; k++)
-				if (walk(u, l->files[k], active) != 0)
-					return -1;
-		} else if (active && take_line(u, l) != 0) {
-			return -1;
+			for (size_t k = 0; k < l->file_count && r == 0; k++)
+				r = walk(u, l->files[k], active);
+		} else if (active) {
+			r = take_line(u, l);
 		}
-	}
-	return 0;
-}
-
-/* "~", "~/x", "~user/x".  1: no such user. */
-static int expand_home(struct lookup *u, const char **text, struct buf *out)
-{
-	const char *s = *text, *dir = u->config->home;
-	char name[256], room[4096];
-	struct passwd pw, *found;
-	size_t len;
-
-	if (*s != '~')
-		return 0;
-	len = strcspn(s, "/");
-	if (len > 1) {
-		if (len > sizeof(name))
-			return 1;
-		memcpy(name, s + 1, len - 1);
-		name[len - 1] = '\0';
-		if (getpwnam_r(name, &pw, room, sizeof(room), &found) != 0 || !found)
-			return 1;
-		dir = found->pw_dir;
-	}
-	*text = s + len;
-	return buf_adds(out, dir) != 0 ? err_nomem(u->err) : 0;
-}
-
-/*
- * Expands "~" and the tokens that letters names ("dhru", of %d, %h, ...).
- * 0; 1: there is something that is not known here; -1: no memory.
- */
-static int expand(struct lookup *u, const char *text, bool file, const char *letters, struct buf *out)
-{
-	int r = file ? expand_home(u, &text, out) : 0;
-
-	for (; *text && r == 0; text++) {
-		const char *value = NULL;
-		char self[2] = { *text, '\0' };
-
-		if (*text != '%') {
-			if (file && *text == '$' && text[1] == '{')
-				return 1;
-			value = self;
-		} else if (text[1] == '%') {
-			value = "%";
-			text++;
-		} else {
-			text++;
-			if (!*text || !strchr(letters, *text))
-				return 1;
-			switch (*text) {
-			case 'd': value = u->config->home; break;
-			case 'h': value = u->remote_host; break;
-			case 'r': value = u->remote_user; break;
-			default: value = u->config->local_user; break;
-			}
-		}
-		if (buf_adds(out, value) != 0)
-			return err_nomem(u->err);
 	}
 	return r;
 }
 
-static int expand_hostname(struct lookup *u)
+static int walk_all(struct lookup *u)
 {
-	const struct ssh_value *hostname = &u->out->hostname;
-	struct buf b;
-	int r;
+	int r = 0;
 
-	if (!hostname->value)
-		return 0;
-	buf_init(&b, TEXT_MAX);
-	u->remote_host = u->host;
-	r = expand(u, hostname->value, false, "h", &b);
-	if (r > 0)
-		r = err_set(u->err, ERR_USAGE, "%s: HostName: only %%h and %%%% can be expanded", hostname->where);
-	if (r == 0) {
-		pattern_lower(b.data);	/* as ssh has it from here on */
-		u->out->hostname_expanded = buf_steal(&b);
-		if (!u->out->hostname_expanded)
-			r = err_nomem(u->err);
-	}
-	buf_release(&b);
+	for (size_t i = 0; i < u->config->root_count && r == 0; i++)
+		r = walk(u, u->config->roots[i], true);
 	return r;
+}
+
+/* The name that counts, as ssh has it from here on: in u->name. */
+static int settle_hostname(struct lookup *u)
+{
+	struct buf name;
+	int r = expand_hostname(u);
+
+	if (r != 0)
+		return r < 0 ? -1 : bad_hostname(u);
+	buf_init(&name, TEXT_MAX);
+	r = conf_host_name(u->name.data, &name);
+	buf_release(&u->name);
+	u->name = name;
+	u->facts.host = u->name.data;
+	if (r == 0 && u->out->hostname.value && !u->told->hostname)
+		r = !(u->out->hostname_expanded = strdup(u->name.data));
+	return r ? err_nomem(u->err) : 0;
 }
 
 /* Adds a file name, expanded.  What is not known here is ssh's to expand: *known turns false. */
 static int add_file(struct lookup *u, const struct conf_line *l, const char *text, struct strs *to, bool *known)
 {
+	const struct conf_tokens t = tokens(u);
 	struct buf b;
 	int r;
 
 	buf_init(&b, TEXT_MAX);
-	r = expand(u, text, true, "dhru", &b);
+	r = conf_expand(&t, text, true, CONF_FILE_TOKENS, &b);
 	if (r > 0) {
 		*known = false;
 		r = force_line(u, l);
-	} else if (r == 0 && !strs_has(to, b.data) && strs_add(to, b.data) != 0) {
+	} else if (r < 0 || (!strs_has(to, b.data) && strs_add(to, b.data) != 0)) {
 		r = err_nomem(u->err);
 	}
 	buf_release(&b);
@@ -429,7 +488,9 @@ static int expand_known_hosts(struct lookup *u)
 			continue;
 		}
 		for (size_t k = 0; k < n; k++)
-			if (add_file(u, l ? l : u->hosts[!i], names[k], files, &known) != 0)
+			/* ssh takes the global ones as they are */
+			if (i == 0 ? add_file(u, l ? l : u->hosts[1], names[k], files, &known) != 0
+				   : !strs_has(files, names[k]) && strs_add(files, names[k]) != 0 && err_nomem(u->err) != 0)
 				return -1;
 	}
 	if (!known)
@@ -437,29 +498,47 @@ static int expand_known_hosts(struct lookup *u)
 	return 0;
 }
 
-int ssh_config_lookup(const struct ssh_config *c, const char *host, const char *user,
+/* Other lines may go before those that set them. */
+static void forget_values(struct ssh_host_config *h)
+{
+	struct ssh_host_config nothing = { .undecided = true, .openssh_because = h->openssh_because, .refused = NULL };
+
+	buf_init(&nothing.answer, 0);
+	h->openssh_because = NULL;
+	ssh_host_config_release(h);
+	*h = nothing;
+}
+
+int ssh_config_lookup(const struct ssh_config *c, const char *host, const struct ssh_config_told *told,
 		      struct ssh_host_config *out, struct dt_err *err)
 {
-	struct lookup u = { .config = c, .host = host, .out = out, .err = err };
-	char *lower = strdup(host);
-	int r = lower ? 0 : err_nomem(err);
+	static const struct ssh_config_told nothing;
+	struct lookup u = { .config = c, .host = host, .told = told ? told : &nothing, .out = out, .err = err };
+	int r;
 
 	memset(out, 0, sizeof(*out));
-	if (r == 0 && c->match)
-		r = force(&u, "Match", c->match);
-	for (size_t i = 0; i < c->root_count && r == 0; i++)
-		r = walk(&u, c->roots[i], true);
+	buf_init(&out->answer, 0);
+	buf_init(&u.name, TEXT_MAX);
+	r = walk_all(&u);
 	if (r == 0)
-		r = expand_hostname(&u);
-	if (r == 0) {
-		pattern_lower(lower);
-		u.remote_host = out->hostname_expanded ? out->hostname_expanded : lower;
-		u.remote_user = user ? user : out->user.value ? out->user.value : c->local_user;
-		r = expand_identities(&u);
+		r = settle_hostname(&u);
+	if (r == 0 && u.facts.wants_final) {
+		/* what the first pass has found of them, or has not, stays */
+		u.seen[conf_keyword_find("HostName") - conf_keywords] = true;
+		u.seen[conf_keyword_find("CanonicalizeHostname") - conf_keywords] = true;
+		u.facts.final = true;
+		r = walk_all(&u);
 	}
-	if (r == 0)
+	if (r == 0 && u.sendenv.n)
+		r = reason(&u, &out->openssh_because, "SendEnv", u.sendenv.v[1]);
+	if (r == 0 && out->undecided)
+		forget_values(out);
+	if (r == 0 && !out->undecided)
+		r = expand_identities(&u);
+	if (r == 0 && !out->undecided)
 		r = expand_known_hosts(&u);
 	free(u.identities);
-	free(lower);
+	strs_release(&u.sendenv);
+	buf_release(&u.name);
 	return r;
 }

@@ -1,11 +1,13 @@
 /*
  * ssh_config - what ssh_config(5) files say about a host.
  *
- * First value wins; Host patterns with wildcards and negation; Include with
- * globs, relative to ~/.ssh or /etc/ssh.  What dt does not do itself (Match,
- * ProxyCommand, GSSAPI, certificates, PKCS#11, ...) is not interpreted but
- * named in openssh_because, so that the session goes through ssh(1).
- * ssh_config_keywords.c says what dt does for each keyword.
+ * First value wins; Host patterns with wildcards and negation; Match by host,
+ * originalhost, user, localuser, all, canonical and final, with the second
+ * pass that "final" asks for; Include with globs, relative to ~/.ssh or
+ * /etc/ssh.  What dt does not do itself (ProxyCommand, GSSAPI, certificates,
+ * PKCS#11, ...) is not interpreted but named in openssh_because, so that the
+ * session goes through ssh(1).  ssh_config_keywords.c says what dt does for
+ * each keyword, and dt-ssh_config(5) tells the user.
  *
  * A fault in a file is an error whether or not its line applies, as with
  * ssh; only keywords that ssh does not know are told at the lookup, since
@@ -17,8 +19,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dt/base/buf.h"
 #include "dt/base/err.h"
 #include "dt/base/util.h"
+#include "dt/ssh/env.h"
 
 struct ssh_config;
 
@@ -35,7 +39,10 @@ struct ssh_value {
 	const char *value, *where;
 };
 
-/* Strings in struct ssh_value live as long as the config. */
+/*
+ * Strings in struct ssh_value live as long as the config; of an answer of
+ * ssh_config_ask(), as long as it.
+ */
 struct ssh_host_config {
 	struct ssh_value hostname;	/* as written */
 	char *hostname_expanded;	/* with %h and %% expanded, lower case, malloced; NULL where not set */
@@ -48,6 +55,13 @@ struct ssh_host_config {
 	struct ssh_value identitiesonly, hashknownhosts;	/* "yes", "no" */
 	struct ssh_value identityagent;	/* as written; never with tokens or variables */
 	struct ssh_value stricthostkeychecking;	/* "yes", "no", "ask", "accept-new" */
+	/*
+	 * Lists of algorithms as written: "a,b", also with the signs + - ^ and
+	 * wildcards that only ssh(1) resolves (algorithms.h).
+	 */
+	struct ssh_value kexalgorithms, ciphers, macs, hostkeyalgorithms;
+	struct ssh_value requesttty;	/* "yes", "no", "auto", "force" */
+	struct ssh_value serveraliveinterval, serveralivecountmax;	/* whole seconds, and a number */
 	/*
 	 * All that apply, in order, without doubles, ~ and %d %h %r %u
 	 * expanded.  A single "none" keeps the default files away.
@@ -64,16 +78,39 @@ struct ssh_host_config {
 	 * /root/.ssh/config:7"), malloced, or NULL.
 	 */
 	char *openssh_because;
+	/*
+	 * ssh(1) alone finds out which lines apply ("Match exec", canonical
+	 * names): nothing else is set then.
+	 */
+	bool undecided;
+	/* Why no command can run there, as with ssh(1), malloced; or NULL. */
+	char *refused;
+	struct buf answer;	/* of ssh_config_ask() */
+};
+
+/* What dt's own command line or inventory sets, which goes before all files; NULL or 0: not set. */
+struct ssh_config_told {
+	const char *user, *hostname, *hostkey_alias;
+	int port;
 };
 
 /*
- * What applies to host (the name as given to ssh).  user is the login name
- * where dt's inventory or command line sets one (for %r), or NULL.
+ * What applies to host (the name as given to ssh); told may be NULL.
  * A value that cannot be right (Port abc) is ERR_USAGE "PATH:LINE: ...".
  * 0, or -1; release in both cases.
  */
-int ssh_config_lookup(const struct ssh_config *c, const char *host, const char *user,
+int ssh_config_lookup(const struct ssh_config *c, const char *host, const struct ssh_config_told *told,
 		      struct ssh_host_config *out, struct dt_err *err);
 void ssh_host_config_release(struct ssh_host_config *h);
+/* Is there a line with this keyword in any file, whether it applies or not? */
+bool ssh_config_mentions(const struct ssh_config *c, const char *keyword);
+
+/*
+ * Replaces the values of an undecided answer by what "ssh -G" says (its Match
+ * exec commands are run for that); openssh_because and undecided stay.
+ * 0, or -1: ERR_USAGE with ssh's own words, ERR_TIMEOUT, ERR_SKIPPED.
+ */
+int ssh_config_ask(const struct ssh_config *c, const struct ssh_env *env, const char *host,
+		   const struct ssh_config_told *told, struct ssh_host_config *out, struct dt_err *err);
 
 #endif

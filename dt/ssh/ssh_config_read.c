@@ -154,17 +154,21 @@ static int parse_port(const char *s, long long *port)
 	return 0;
 }
 
-/* The plain word for one of several spellings, in any case; NULL: none of them. */
-static const char *parse_choice(const char *s, bool strict)
+/* The plain word for one of several spellings, in any case; NULL: none of them, and *which are. */
+static const char *parse_choice(const char *s, enum conf_form form, const char **which)
 {
-	static const struct { const char *text, *word; bool strict; } choices[] = {
-		{ "yes", "yes", false }, { "true", "yes", false }, { "no", "no", false }, { "false", "no", false },
-		{ "off", "no", true }, { "ask", "ask", true }, { "accept-new", "accept-new", true },
+	static const struct { const char *text, *word; enum conf_form only; } choices[] = {
+		{ "yes", "yes", FORM_ANY }, { "true", "yes", FORM_ANY }, { "no", "no", FORM_ANY }, { "false", "no", FORM_ANY },
+		{ "off", "no", FORM_STRICT }, { "ask", "ask", FORM_STRICT }, { "accept-new", "accept-new", FORM_STRICT },
+		{ "auto", "auto", FORM_TTY }, { "force", "force", FORM_TTY },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(choices); i++)
-		if (strcasecmp(s, choices[i].text) == 0 && (strict || !choices[i].strict))
+		if (strcasecmp(s, choices[i].text) == 0 && (choices[i].only == FORM_ANY || choices[i].only == form))
 			return choices[i].word;
+	*which = form == FORM_STRICT ? "none of yes, no, ask, accept-new"
+		 : form == FORM_TTY  ? "none of yes, no, auto, force"
+				     : "neither yes nor no";
 	return NULL;
 }
 
@@ -201,7 +205,7 @@ static int bad(const struct conf_line *l, const char *why, struct dt_err *err)
 static int take_value(struct conf_line *l, const char *rest, struct dt_err *err)
 {
 	enum conf_form form = l->keyword->form;
-	const char *arg = l->args.n ? l->args.v[0] : "", *word = arg;
+	const char *arg = l->args.n ? l->args.v[0] : "", *word = arg, *which = NULL;
 	char number[32];
 	long long n;
 
@@ -222,9 +226,14 @@ static int take_value(struct conf_line *l, const char *rest, struct dt_err *err)
 	switch (form) {
 	case FORM_FLAG:
 	case FORM_STRICT:
-		word = parse_choice(arg, form == FORM_STRICT);
+	case FORM_TTY:
+		word = parse_choice(arg, form, &which);
 		if (!word)
-			return bad(l, form == FORM_FLAG ? "neither yes nor no" : "none of yes, no, ask, accept-new", err);
+			return bad(l, which, err);
+		break;
+	case FORM_NUMBER:
+		if (parse_int(arg, 0, INT_MAX, &n) != 0)
+			return bad(l, "not a number", err);
 		break;
 	case FORM_PORT:
 		if (parse_port(arg, &n) != 0)
@@ -278,6 +287,11 @@ static int include(struct conf_line *l, unsigned flags, int depth, struct dt_err
 
 		if (!*arg)
 			return bad(l, "empty argument", err);
+		/* newer versions of ssh expand them, older ones do not */
+		if (strchr(arg, '%') || strstr(arg, "${")) {
+			l->odd = true;
+			continue;
+		}
 		if (*arg == '~' && !(flags & CONF_USER))
 			return bad(l, "no ~ in a system-wide file", err);
 		base = *arg == '/' || *arg == '~' ? "" : flags & CONF_USER ? "~/.ssh/" : "/etc/ssh/";
@@ -319,6 +333,10 @@ static int read_line(char *text, struct conf_line *l, unsigned flags, int depth,
 		pattern_lower(name);
 		return strs_add(&l->args, name) != 0 ? err_nomem(err) : 0;
 	}
+	l->keyword = conf_keyword_plain(l->keyword);
+	l->system = !(flags & CONF_USER);
+	if (l->keyword->treat == CONF_MATCH)
+		return conf_match_read(l, rest, err);
 	r = split_arguments(rest, &l->args);
 	if (r != 0)
 		return r < 0 ? err_nomem(err) : bad(l, "invalid quotes", err);
@@ -347,12 +365,13 @@ static bool only_own_group(gid_t gid)
 	return own;
 }
 
-static int check_owner(int fd, const char *path, struct dt_err *err)
+static int check_owner(int fd, const char *path, bool *is_folder, struct dt_err *err)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
 		return err_sys(err, ERR_USAGE, errno, "%s", path);
+	*is_folder = S_ISDIR(st.st_mode);
 	if ((st.st_uid == 0 || st.st_uid == getuid()) && !(st.st_mode & S_IWOTH) &&
 	    (!(st.st_mode & S_IWGRP) || only_own_group(st.st_gid)))
 		return 0;
@@ -408,6 +427,7 @@ static struct conf_file *read_at(const char *path, unsigned flags, int depth, st
 {
 	struct conf_file *f = calloc(1, sizeof(*f));
 	struct buf text;
+	bool is_folder = false;
 	int fd = -1, r = -1;
 
 	buf_init(&text, FILE_MAX);
@@ -426,9 +446,12 @@ static struct conf_file *read_at(const char *path, unsigned flags, int depth, st
 	fd = open_file(path, err);
 	if (fd < 0)
 		goto out;
-	if ((flags & CONF_CHECK_OWNER) && check_owner(fd, path, err) != 0)
+	if ((flags & CONF_CHECK_OWNER) && check_owner(fd, path, &is_folder, err) != 0)
 		goto out;
-	if (read_fd(fd, path, &text, err) == 0)
+	/* "Include conf.d/" followed by a star finds folders too: to ssh they are empty files */
+	if (is_folder)
+		r = 0;
+	else if (read_fd(fd, path, &text, err) == 0)
 		r = read_lines(f, path, &text, flags, depth, err);
 out:
 	if (fd >= 0)

@@ -15,6 +15,14 @@
 
 enum transport { TRANSPORT_AUTO, TRANSPORT_LIBSSH2, TRANSPORT_OPENSSH, TRANSPORT_LOCAL };
 
+/* StrictHostKeyChecking; "ask" is yes, for nobody is asked. */
+enum strict { STRICT_YES, STRICT_ACCEPT_NEW, STRICT_NO };
+
+/* What libssh2 offers, exactly; NULL: dt's own choice. */
+struct target_algorithms {
+	const char *kex, *ciphers, *macs, *hostkeys;
+};
+
 struct jump;
 
 struct target {
@@ -36,10 +44,24 @@ struct target {
 		const char *user, *hostname, *hostkey_alias;
 		const char *known_hosts;	/* UserKnownHostsFile's value: space-separated, quoted */
 		const char *const *id_files;	/* NULL-terminated */
+		bool known_hosts_alone;		/* keys come from there and from nowhere else */
 		int port;
 		bool direct;	/* via = none */
 	} told;
 	const char *first_known_hosts;	/* where --accept-new and dt trust write */
+	enum strict strict;
+	struct target_algorithms algorithms;
+	/* ssh_config may say which of these ssh(1) offers: dt does not name faster ones first then */
+	bool kex_is_set, ciphers_is_set;
+	bool tty;			/* a terminal there, as RequestTTY says; through ssh(1) */
+	/*
+	 * ssh(1) alone finds out which lines of ssh_config apply.  Where that
+	 * leaves these open, they have no meaning here, and are null to the user.
+	 */
+	bool undecided;
+	struct { bool user, hostname, port; } unknown;
+	const char *refused;		/* why no command can run there, or NULL */
+	int alive_seconds, alive_count;	/* ServerAliveInterval and -CountMax; 0: not set */
 	const struct target *via;	/* the last jump host before it, or NULL */
 	struct jump *jump;	/* how via is reached: its pump, or NULL */
 	struct jump *pump;	/* of a jump host: its own */

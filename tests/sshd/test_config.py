@@ -65,7 +65,7 @@ Host target
   ProxyJump gate
 Host *
   IdentityFile %s
-  StrictHostKeyChecking no
+  StrictHostKeyChecking ask
   UserKnownHostsFile %s
 """ % (gate.port, bed.key, bed.join("other")))
     for transport in "libssh2", "openssh":

@@ -99,11 +99,11 @@ static void test_first_wins(void)
 {
 	look("web",
 	     "Host db\nUser no\nHost !web *\nUser no2\nHost w?b \"x y\"\nUser one\nPort ssh\nIdentityFile ~/a\n"
-	     "Host *\nUser two\nIdentityFile ~/b\nIdentityFile ~/a\nIdentitiesOnly TRUE\nHostName %h.X%%\n");
+	     "Host *\nUser two\nIdentityFile ~/b\nIdentityFile ~/a\nIdentitiesOnly TRUE\nHostName %h.X\n");
 	CHECK_STR(found.user.value, "one");
 	CHECK_STR(found.port.value, "22");
 	CHECK_STR(found.identitiesonly.value, "yes");
-	CHECK_STR(found.hostname_expanded, "web.x%");
+	CHECK_STR(found.hostname_expanded, "web.x");
 	CHECK_INT(found.identityfile.n, 2);
 	CHECK(str_starts(found.identityfile.v[0], home) && str_ends(found.identityfile.v[0], "/a"));
 	CHECK(str_ends(found.identityfile.v[1], "/b"));
@@ -126,7 +126,7 @@ static void test_tokens(void)
 	CHECK_STR(found.known_hosts_files.v[2], "/etc/ssh/ssh_known_hosts");
 	CHECK_STR(found.userknownhostsfile.value, "~/kh_%h \"b c\"");
 	ssh_host_config_release(&found);
-	CHECK_INT(ssh_config_lookup(config, "x", "other", &found, &err), 0);
+	CHECK_INT(ssh_config_lookup(config, "x", &(struct ssh_config_told){ .user = "other" }, &found, &err), 0);
 	(void)snprintf(want, sizeof(want), "%s/x.example.org-other-%s%%", home, user);
 	CHECK_STR(found.identityfile.v[0], want);
 
@@ -138,11 +138,18 @@ static void test_tokens(void)
 	look("web", "IdentityFile none\nIdentityFile /k\n");
 	CHECK_INT(found.identityfile.n, 1);
 	CHECK_STR(found.identityfile.v[0], "/k");
-	CHECK_HAS(because("IdentityFile /k-%n\nIdentityFile /j\n"), "IdentityFile at ");
+	CHECK_STR(because("HostName x\nPort 7\nIdentityFile /k-%n%p\nIdentityFile ${HOME}/j\n"), NULL);
+	CHECK_STR(found.identityfile.v[0], "/k-web7");
+	CHECK(str_starts(found.identityfile.v[1], home) && str_ends(found.identityfile.v[1], "/j"));
+	CHECK_HAS(because("IdentityFile /k-%j\nIdentityFile /j\n"), "IdentityFile at ");
 	CHECK_INT(found.identityfile.n, 1);
-	CHECK_HAS(because("UserKnownHostsFile /a /b-%k\n"), "UserKnownHostsFile at ");
+	CHECK_HAS(because("UserKnownHostsFile /a /b-%t\n"), "UserKnownHostsFile at ");
 	CHECK_INT(found.known_hosts_files.n, 0);
-	CHECK_HAS(because("UserKnownHostsFile ${HOME}/x\n"), "UserKnownHostsFile at ");
+	CHECK_HAS(because("UserKnownHostsFile ${DT_NOT_SET_VAR}/x\n"), "UserKnownHostsFile at ");
+	/* ssh takes these as they are */
+	look("web", "GlobalKnownHostsFile ~/x-%h\nUserKnownHostsFile /k-%k\nHostKeyAlias al\n");
+	CHECK_STR(found.known_hosts_files.v[0], "/k-al");
+	CHECK_STR(found.known_hosts_files.v[1], "~/x-%h");
 	CHECK_HAS(because("UserKnownHostsFile ~no-such-user/x\n"), "UserKnownHostsFile at ");
 	done();
 }
@@ -153,9 +160,6 @@ static void test_forces(void)
 		  NULL);
 	CHECK_STR(because("Match all\nUser bob\n"), NULL);
 	CHECK_STR(found.user.value, "bob");
-	CHECK_HAS(because("Host db\nMatch user x\nUser bob\n"), "Match at ");
-	CHECK_HAS(found.openssh_because, "/conf:2");
-	CHECK_STR(found.user.value, NULL);
 	CHECK_HAS(because("ProxyCommand nc %h %p\n"), "ProxyCommand at ");
 	CHECK_STR(because("ProxyCommand none\nProxyCommand nc\n"), NULL);
 	CHECK_STR(because("Host db\nProxyCommand nc\n"), NULL);
@@ -167,14 +171,12 @@ static void test_forces(void)
 	CHECK_STR(found.proxyjump.value, NULL);
 	CHECK_HAS(because("ProxyJump ssh://a\n"), "ProxyJump at ");
 	CHECK_STR(found.proxyjump.value, NULL);
-	CHECK_HAS(because("Ciphers aes128-ctr\n"), "Ciphers at ");
-	CHECK_HAS(because("kexalgorithms +x\n"), "KexAlgorithms at ");
 	CHECK_STR(because("AddressFamily any\n"), NULL);
 	CHECK_HAS(because("AddressFamily inet6\n"), "AddressFamily at ");
 	CHECK_HAS(because("CertificateFile none\nCertificateFile ~/c\n"), "CertificateFile at ");
 	CHECK_STR(because("PKCS11Provider none\nPKCS11Provider /x\n"), NULL);
 	CHECK_STR(because("RequestTTY yes\n"), NULL);
-	CHECK_HAS(because("RequestTTY force\n"), "RequestTTY at ");
+	CHECK_STR(found.requesttty.value, "yes");
 	CHECK_STR(because("VerifyHostKeyDNS ask\n"), NULL);
 	CHECK_HAS(because("VerifyHostKeyDNS YES\n"), "VerifyHostKeyDNS at ");
 	CHECK_STR(because("PreferredAuthentications publickey,password\n"), NULL);
@@ -190,11 +192,119 @@ static void test_forces(void)
 	done();
 }
 
+/* The port that lines behind a Match have for web, asked for by user u; "-": not theirs; "?": ssh's to find out. */
+static const char *matched(const char *criteria)
+{
+	static char text[300];
+
+	(void)snprintf(text, sizeof(text), "User u\nHostName real.example\nMatch %s\nPort 7\n", criteria);
+	if (because(text))
+		return found.undecided && !found.user.value ? "?" : "wrong";
+	return found.port.value ? found.port.value : "-";
+}
+
+static void test_match(void)
+{
+	char mine[200];
+
+	CHECK_STR(matched("host real.*"), "7");
+	CHECK_STR(matched("host REAL.EXAMPLE"), "7");
+	CHECK_STR(matched("host web"), "-");
+	CHECK_STR(matched("originalhost web,db"), "7");
+	CHECK_STR(matched("!originalhost web,db"), "-");
+	CHECK_STR(matched("originalhost *,!web"), "-");
+	CHECK_STR(matched("user u host real* # why"), "7");
+	CHECK_STR(matched("user=u host \"real*\""), "7");
+	CHECK_STR(matched("!user u"), "-");
+	CHECK_STR(matched("!user x originalhost web"), "7");
+	(void)snprintf(mine, sizeof(mine), "localuser %s", user);
+	CHECK_STR(matched(mine), "7");
+	CHECK_STR(matched("all"), "7");
+	CHECK_STR(matched("!all"), "-");
+	CHECK_STR(matched("originalhost db all"), "-");
+	CHECK_STR(matched("canonical"), "-");
+	CHECK_STR(matched("!canonical"), "7");
+	CHECK_STR(matched("final"), "7");
+	CHECK_STR(matched("final host real.example"), "7");
+	CHECK_STR(matched("exec true"), "?");
+	CHECK_STR(matched("user u exec \"test -d / && true\""), "?");
+	CHECK_STR(matched("user x exec true"), "-");
+	CHECK_STR(matched("exec true user x"), "-");
+	CHECK_STR(matched("exec \"echo \\\"x\\\"\""), "?");
+	CHECK_STR(matched("user x exec \"echo \\\"x\\\"\""), "-");
+	CHECK_STR(matched("localnetwork 10.0.0.0/8"), "?");
+	CHECK_STR(matched("!tagged x"), "?");
+	CHECK_STR(matched("originalhost db tagged x"), "-");
+	/* the second pass: Host lines are about the name that was found, and first values stay */
+	look("web", "Host web\nHostName a.example\nHost a.example\nPort 7\nUser x\nMatch final\nUser y\n");
+	CHECK_STR(found.port.value, "7");
+	CHECK_STR(found.user.value, "x");
+	look("web", "Host web\nHostName a.example\nHost a.example\nPort 7\n");
+	CHECK_STR(found.port.value, NULL);
+	look("0x7f.1", "Match final host 127.0.0.1\nPort 7\n");
+	CHECK_STR(found.port.value, "7");
+	CHECK_HAS(because("CanonicalizeHostname yes\nUser x\n"), "CanonicalizeHostname at ");
+	CHECK(found.undecided && !found.user.value);
+	CHECK_HAS(fault("Match\n"), "no argument after keyword");
+	CHECK_STR(fault("Match # x\n"), "conf:1: Match: one or more attributes required");
+	CHECK_STR(fault("Match host\n"), "conf:1: Match: missing argument of host");
+	CHECK_STR(fault("Host db\nMatch hots x\n"), "conf:2: Match: unsupported attribute hots");
+	CHECK_STR(fault("Match all host x\n"), "conf:1: Match: all cannot be combined with other attributes");
+	CHECK_STR(fault("Match host a user b all\n"), "conf:1: Match: all cannot be combined with other attributes");
+	done();
+}
+
+/* What dt's own command line and inventory say goes before the files, for Match and tokens too. */
+static void test_told(void)
+{
+	static const char text[] = "User x\nPort 1\nMatch user mine host there\nIdentityFile /%r-%h-%p-%n\n";
+	const struct ssh_config_told told = { .user = "mine", .hostname = "there", .port = 9 };
+	struct dt_err err = DT_ERR_INIT;
+
+	look("web", text);
+	CHECK_INT(found.identityfile.n, 0);
+	ssh_host_config_release(&found);
+	CHECK_INT(ssh_config_lookup(config, "web", &told, &found, &err), 0);
+	CHECK_STR(found.identityfile.n ? found.identityfile.v[0] : "", "/mine-there-9-web");
+	done();
+}
+
+static void test_sessions(void)
+{
+	CHECK_STR(because("SessionType default\n"), NULL);
+	CHECK_HAS(because("SessionType subsystem\n"), "SessionType at ");
+	CHECK_STR(because("SessionType none\n"), NULL);
+	CHECK_HAS(found.refused, "SessionType none at ");
+	CHECK_INT(setenv("SSH_AUTH_SOCK", dir, 1), 0);
+	CHECK_HAS(because("ForwardAgent yes\n"), "ForwardAgent at ");
+	CHECK_STR(because("ForwardAgent no\nForwardAgent yes\n"), NULL);
+	CHECK_INT(setenv("SSH_AUTH_SOCK", "/nonexistent/agent", 1), 0);
+	CHECK_STR(because("ForwardAgent yes\n"), NULL);
+	CHECK_HAS(because("ForwardAgent /x/agent\n"), "ForwardAgent at ");
+	CHECK_INT(unsetenv("SSH_AUTH_SOCK"), 0);
+	/* other names of the same keyword */
+	CHECK_STR(because("PubkeyAuthentication yes\nDSAAuthentication no\n"), NULL);
+	CHECK_HAS(because("DSAAuthentication no\nPubkeyAuthentication yes\n"), "PubkeyAuthentication at ");
+	CHECK_STR(because("IdentityFile2 /k\n"), NULL);
+	CHECK_INT(found.identityfile.n, 1);
+	done();
+}
+
 static void test_environment(void)
 {
 	CHECK_INT(setenv("DT_TEST_VAR", "1", 1), 0);
 	CHECK_INT(setenv("LC_ALL", "C", 1), 0);
-	CHECK_STR(because("SendEnv LANG LC_*\nSendEnv COLORTERM NO_COLOR\n"), NULL);
+	CHECK_HAS(because("SendEnv LANG LC_*\nSendEnv COLORTERM NO_COLOR\n"), "SendEnv at ");
+	CHECK_STR(because("SendEnv LC_*\nSendEnv -LC_*\n"), NULL);
+	CHECK_INT(unsetenv("LC_ALL"), 0);
+	CHECK(!conf_env_sends("LC_ALL", false));
+	CHECK_INT(setenv("LC_ALL", "C", 1), 0);
+	CHECK(conf_env_sends("LC_*", false));
+	CHECK(!conf_env_sends("LC_*", true));
+	CHECK_INT(setenv("LC_TICKET", "1", 1), 0);
+	CHECK(conf_env_sends("LC_*", true));
+	CHECK_INT(unsetenv("LC_TICKET"), 0);
+	CHECK_INT(unsetenv("LC_ALL"), 0);
 	CHECK_HAS(because("SendEnv LANG DT_TEST_*\n"), "SendEnv at ");
 	CHECK_STR(because("SendEnv DT_NO_SUCH_*\n"), NULL);
 	CHECK_HAS(because("SetEnv A=b\n"), "SetEnv at ");
@@ -228,9 +338,25 @@ static void test_include(void)
 	(void)snprintf(text, sizeof(text), "Include %s/a.inc\nPort 4\n", dir);
 	look("web", text);
 	CHECK_STR(found.port.value, "4");
-	put(path, "Match user x\n");
-	(void)snprintf(text, sizeof(text), "Host db\nInclude %s/b.inc\n", dir);
+	/* folders are empty files to ssh */
+	(void)snprintf(path, sizeof(path), "%s/c.inc", dir);
+	CHECK_INT(mkdir(path, 0755), 0);
+	(void)snprintf(text, sizeof(text), "Include %s/*.inc\nPort 3\n", dir);
+	look("web", text);
+	CHECK_STR(found.port.value, "2");
+	CHECK_INT(chmod(path, 0777), 0);
+	CHECK_HAS(fault(text), "bad owner or permissions");
+	CHECK_INT(rmdir(path), 0);
+	(void)snprintf(path, sizeof(path), "%s/b.inc", dir);
+	/* which file that is, ssh knows */
+	CHECK_HAS(because("Include ~/.ssh/%h.conf\n"), "Include at ");
+	CHECK(found.undecided);
+	CHECK_STR(because("Host db\nInclude ${HOME}/x\n"), NULL);
+	put(path, "Match exec true\n");
+	(void)snprintf(text, sizeof(text), "Host web\nInclude %s/b.inc\n", dir);
 	CHECK_HAS(because(text), "/b.inc:1");
+	(void)snprintf(text, sizeof(text), "Host db\nInclude %s/b.inc\n", dir);
+	CHECK_STR(because(text), NULL);
 	CHECK_INT(chmod(path, 0666), 0);
 	CHECK_HAS(fault(text), "bad owner or permissions");
 	put(path, "Include %s/b.inc\n", dir);
@@ -307,11 +433,16 @@ static void test_files(void)
 /* Debian's own file must not send every host through ssh(1). */
 static void test_system_file(void)
 {
+	char path[100];
+
+	CHECK_INT(setenv("HOME", dir, 1), 0);
+	(void)snprintf(path, sizeof(path), "%s/.ssh/config", dir);
+	put(path, "# nothing");
 	if (access("/etc/ssh/ssh_config", R_OK) == 0 &&
 	    system("! grep -rqsE '^[^#]*(Match|ProxyCommand)' /etc/ssh/ssh_config "
 		   "/etc/ssh/ssh_config.d") == 0) {
 		struct dt_err err = DT_ERR_INIT;
-		struct ssh_config *c = ssh_config_load("/etc/ssh/ssh_config", &err);
+		struct ssh_config *c = ssh_config_load(NULL, &err);
 
 		CHECK(c);
 		if (!c)
@@ -321,6 +452,7 @@ static void test_system_file(void)
 		ssh_host_config_release(&found);
 		ssh_config_free(c);
 	}
+	CHECK_INT(setenv("HOME", home, 1), 0);
 }
 
 /* ---- against ssh -G ---- */
@@ -658,6 +790,9 @@ int main(int argc, char **argv)
 		TEST(test_first_wins),
 		TEST(test_tokens),
 		TEST(test_forces),
+		TEST(test_match),
+		TEST(test_told),
+		TEST(test_sessions),
 		TEST(test_environment),
 		TEST(test_include),
 		TEST(test_faults_told),
