@@ -83,14 +83,13 @@ static int kept(struct run *r, const struct part *p, const char *which, struct s
 	static const char script[] =
 #include "bundle/kept.sh.h"
 		;
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-kept", p->name, which };
+	const char *argv[] = { "dt-kept", p->name, which };
 	struct dt_exec e = { .output = said_add, .arg = said, .flags = p->sudo ? DT_EXEC_SUDO : 0 };
 	struct dt_exit end;
 	int ret;
 
 	*said = (struct said){ .len = 0 };
-	e.command = r->dt->quote(r->task, argv, sizeof(argv) / sizeof(*argv));
-	ret = e.command ? r->dt->exec(r->task, &e, &end) : DT_FAIL;
+	ret = r->dt->sh(r->task, &e, script, argv, sizeof(argv) / sizeof(*argv), &end);
 	said_trim(said);
 	if (ret == DT_OK && end.status != 0)
 		ret = r->dt->fail(r->task, end.status > 0 ? end.status : 1, "%s%s: %s", run_comma(r), p->name,

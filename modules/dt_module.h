@@ -285,6 +285,17 @@ struct dt_services {
 	 * JSON object of the end line's "rows", a line of -o table.
 	 */
 	void (*row)(struct dt_task *, const struct dt_field *fields, size_t n);
+	/*
+	 * run: a text of the module's own as a program of /bin/sh on the host,
+	 * as exec runs a command (e->command is not looked at); words[0] is $0
+	 * there, the others $1 and so on, however many and long.  What the
+	 * login shell's start-up files say before it begins is no part of its
+	 * output, and told with -v; where it does not begin, the host fails with
+	 * what it said.  The text is one line, without single quotes, of 8000
+	 * bytes at most: a csh takes no other.
+	 */
+	int (*sh)(struct dt_task *, const struct dt_exec *, const char *text, const char *const *words, size_t n,
+		  struct dt_exit *end);
 };
 
 /*

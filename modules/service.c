@@ -106,25 +106,19 @@ static int ask(struct dt_task *task, const struct dt_call *call, const struct dt
 	if (!dir)
 		dir = attribute(dt->task_host(task), "service_dir");
 	names = dt->arg_list(call, "names", &count);
-	argv = calloc(count + n + 5, sizeof(*argv));
+	argv = calloc(count + n + 2, sizeof(*argv));
 	if (!argv)
 		return dt->fail(task, 1, "out of memory");
-	argv[0] = "/bin/sh";
-	argv[1] = "-c";
-	argv[2] = script;
-	argv[3] = "dt-service";
-	argv[4] = dir ? dir : "";
+	argv[0] = "dt-service";
+	argv[1] = dir ? dir : "";
 	if (n)
-		memcpy(argv + 5, words, n * sizeof(*argv));
+		memcpy(argv + 2, words, n * sizeof(*argv));
 	if (count)
-		memcpy(argv + 5 + n, names, count * sizeof(*argv));
-	exec.command = dt->quote(task, argv, count + n + 5);
-	free(argv);
-	if (!exec.command)
-		return DT_FAIL;
+		memcpy(argv + 2 + n, names, count * sizeof(*argv));
 	if (dt->arg_number(call, "sudo"))
 		exec.flags = DT_EXEC_SUDO;
-	r = dt->exec(task, &exec, &end);
+	r = dt->sh(task, &exec, script, argv, count + n + 2, &end);
+	free(argv);
 	if (a->failed)
 		return dt->fail(task, 1, "the host's answer makes no sense");
 	if (r != DT_OK)

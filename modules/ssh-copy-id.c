@@ -120,7 +120,7 @@ static int copy_prepare(struct dt_call *call, const struct dt_services *dt)
 	return r == DT_OK && !n ? add_own(call, dt, k) : r;
 }
 
-/* The script's count, which is the last line (a login shell may greet), and what went wrong. */
+/* The script's count, and what went wrong. */
 struct answer {
 	struct {
 		char text[400];
@@ -147,8 +147,7 @@ static int copy_run(struct dt_task *task, const struct dt_call *call, const stru
 {
 	const struct keys *k = dt->state(call);
 	bool del = dt->arg_number(call, "remove") != 0, check = dt->arg_number(call, "check") != 0;
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-keys", del ? "remove" : "add", check ? "check" : "-",
-			       others };
+	const char *argv[] = { "dt-keys", del ? "remove" : "add", check ? "check" : "-", others };
 	struct answer a = { .number = { .len = 0 } };
 	struct dt_exec exec = { .in = k->text, .in_len = k->len };
 	struct dt_exit end;
@@ -156,12 +155,9 @@ static int copy_run(struct dt_task *task, const struct dt_call *call, const stru
 	char *rest;
 	int r;
 
-	exec.command = dt->quote(task, argv, sizeof(argv) / sizeof(*argv));
-	if (!exec.command)
-		return DT_FAIL;
 	exec.output = output;
 	exec.arg = &a;
-	r = dt->exec(task, &exec, &end);
+	r = dt->sh(task, &exec, script, argv, sizeof(argv) / sizeof(*argv), &end);
 	if (r != DT_OK)
 		return r;
 	if (end.status != 0)

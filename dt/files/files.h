@@ -32,6 +32,8 @@ struct files_host {
 	void (*moved)(void *arg, size_t bytes);
 	/* So many bytes go over the wire: waits until they may (--limit-rate).  0, or -1: cancelled. */
 	int (*pace)(void *arg, size_t bytes);
+	/* To be asked in what takes long on a host's answer.  0, or -1: cancelled, or too late. */
+	int (*go_on)(void *arg, struct dt_err *err);
 	/* Something here failed: the host's outcome.  DT_FAIL. */
 	int (*failed)(void *arg, const struct dt_err *err);
 	void *arg;

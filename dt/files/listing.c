@@ -396,18 +396,15 @@ int listing_run(struct listing *l, const struct pull *p, const struct files_host
 	l->p = p;
 	buf_init(&l->said, 2000);
 	answer_init(&a, err);
-	r |= strs_add(&argv, "/bin/sh") || strs_add(&argv, "-c") || strs_add(&argv, script) || strs_add(&argv, "dt-list") ||
-	     strs_add(&argv, p->recursive ? "r" : "-");
+	r |= strs_add(&argv, "dt-list") || strs_add(&argv, p->recursive ? "r" : "-");
 	for (; p->sources[n]; n++)
 		r |= strs_add(&argv, p->sources[n]);
 	l->kinds = calloc(n + 1, 1);
 	l->modes = calloc(n + 1, sizeof(*l->modes));
-	if (r || !l->kinds || !l->modes) {
+	if (r || !l->kinds || !l->modes)
 		r = err_nomem(err);
-	} else {
-		e.command = h->dt->quote(h->task, (const char *const *)argv.v, argv.n);
-		r = e.command ? h->dt->exec(h->task, &e, &end) : DT_FAIL;
-	}
+	else
+		r = h->dt->sh(h->task, &e, script, (const char *const *)argv.v, argv.n, &end);
 	if (r == DT_OK && a.failed)
 		r = DT_FAIL;
 	if (r == DT_OK && (!l->whole || l->current != n))

@@ -1,6 +1,7 @@
 #include "dt/files/probe.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,7 +312,7 @@ static int take_listed(struct probe *p, const char *line)
 	size_t root = p->set->named ? strlen(p->root) : 0;
 
 	p->listed += strlen(line);
-	if (strncmp(line, "./", 2) != 0 || p->listed > LISTED_MAX)
+	if (strncmp(line, "./", 2) != 0 || strlen(line) > PATH_MAX || p->listed > LISTED_MAX)
 		return nonsense(p);
 	if (p->set->named && (strncmp(path + 1, p->root, root) != 0 || path[1 + root] != '/'))
 		return nonsense(p);
@@ -368,74 +369,89 @@ static void output(void *arg, int stream, const char *data, size_t len)
 	answer_add(&p->answer, stream, data, len);
 }
 
-/* Calls fn for each folder above path, the nearest first, until one says true. */
-static bool above(const char *path, bool (*fn)(void *arg, char *folder), void *arg)
-{
-	char *folder = strdup(path), *slash;
-	bool found = !folder; /* no memory: rather too little is deleted */
+/* What is there besides: to be deleted, or excluded and kept. */
+struct besides {
+	char *path;
+	size_t above;		/* the folder among these that it lies in, or NONE */
+	bool kept;		/* it, or a folder above it, is excluded */
+	bool holds;		/* it holds what is kept */
+	bool whole;		/* it, or a folder above it, is deleted whole */
+};
+#define NONE ((size_t)-1)
 
-	while (!found && (slash = strrchr(folder, '/')) != NULL && slash != folder) {
-		*slash = '\0';
-		found = fn(arg, folder);
-	}
-	free(folder);
-	return found;
+/* What is in a folder stands right behind it. */
+static int by_path(const void *a, const void *b)
+{
+	const unsigned char *x = (const unsigned char *)((const struct besides *)a)->path,
+			    *y = (const unsigned char *)((const struct besides *)b)->path;
+
+	while (*x && *x == *y)
+		x++, y++;
+	return (*x == '/' ? 1 : *x ? *x + 1 : 0) - (*y == '/' ? 1 : *y ? *y + 1 : 0);
 }
 
-static bool is_kept(void *arg, char *folder)
+static bool lies_in(const char *path, const char *folder)
 {
-	const struct probe *p = arg;
+	size_t len = strlen(folder);
 
-	return strs_find(&p->kept, folder) != NULL;
+	return strncmp(path, folder, len) == 0 && path[len] == '/';
 }
 
-/* A folder that holds what is kept is kept. */
-static bool keep_above(void *arg, char *folder)
+/* The folder of i among those before it: one of those that the last one lies in, or that itself. */
+static size_t folder_above(const struct besides *v, size_t i)
 {
-	struct probe *p = arg;
-	char **at = strs_find(&p->extra, folder);
+	size_t above = i ? i - 1 : NONE;
 
-	if (at)
-		p->spared[at - p->extra.v] = true;
-	return false;
-}
-
-static bool goes_whole(void *arg, char *folder)
-{
-	struct probe *p = arg;
-	char **at = strs_find(&p->extra, folder);
-
-	return at && !p->spared[at - p->extra.v];
+	while (above != NONE && !lies_in(v[i].path, v[above].path))
+		above = v[above].above;
+	return above;
 }
 
 /* What is kept, what holds it and what is in it stay; of the rest, only the topmost are named. */
-static int spare_kept(struct probe *p)
+static void choose(struct probe *p, struct besides *v, size_t n)
 {
-	size_t n = p->extra.n, left = 0;
-	bool *goes = calloc(n + 1, sizeof(*goes));
+	size_t left = 0;
 
-	p->spared = calloc(n + 1, sizeof(*p->spared));
-	if (!goes || !p->spared) {
-		free(goes);
-		return err_nomem(p->err);
-	}
-	strs_sort(&p->extra);
-	strs_sort(&p->kept);
-	for (size_t i = 0; i < p->kept.n; i++)
-		(void)above(p->kept.v[i], keep_above, p);
-	for (size_t i = 0; i < n; i++)
-		p->spared[i] = p->spared[i] || above(p->extra.v[i], is_kept, p);
-	for (size_t i = 0; i < n; i++)
-		goes[i] = !p->spared[i] && !above(p->extra.v[i], goes_whole, p);
 	for (size_t i = 0; i < n; i++) {
-		if (goes[i])
-			p->extra.v[left++] = p->extra.v[i];
+		v[i].above = folder_above(v, i);
+		v[i].kept = v[i].kept || (v[i].above != NONE && v[v[i].above].kept);
+	}
+	for (size_t i = n; i-- > 0;)
+		if ((v[i].kept || v[i].holds) && v[i].above != NONE)
+			v[v[i].above].holds = true;
+	for (size_t i = 0; i < n; i++) {
+		bool above = v[i].above != NONE && v[v[i].above].whole;
+
+		v[i].whole = above || !(v[i].kept || v[i].holds);
+		if (v[i].whole && !above)
+			p->extra.v[left++] = v[i].path;
 		else
-			free(p->extra.v[i]);
+			free(v[i].path);
 	}
 	p->extra.n = left;
-	free(goes);
-	return 0;
+}
+
+static int spare_kept(struct probe *p)
+{
+	size_t n = p->extra.n + p->kept.n;
+	struct besides *v;
+
+	if (!n)
+		return 0;
+	if (p->host->go_on(p->host->arg, p->err) != 0)
+		return -1;
+	v = calloc(n, sizeof(*v));
+	if (!v)
+		return err_nomem(p->err);
+	for (size_t i = 0; i < n; i++) {
+		v[i].kept = i >= p->extra.n;
+		v[i].path = v[i].kept ? p->kept.v[i - p->extra.n] : p->extra.v[i];
+	}
+	p->kept.n = 0;
+	qsort(v, n, sizeof(*v), by_path);
+	choose(p, v, n);
+	free(v);
+	return p->host->go_on(p->host->arg, p->err);
 }
 
 static bool wants_huge(const struct probe *p)
@@ -450,7 +466,7 @@ static bool wants_huge(const struct probe *p)
 int probe_run(struct probe *p, struct dt_err *err)
 {
 	const struct dt_services *dt = p->host->dt;
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-probe", p->folder, p->clean ? "clean" : "",
+	const char *argv[] = { "dt-probe", p->folder, p->clean ? "clean" : "",
 			       /* names cost the host a look into its user database for each file */
 			       p->owner || p->group ? "%U/%G" : "-/-", wants_huge(p) ? "huge" : "" };
 	struct dt_exec e = {
@@ -468,10 +484,7 @@ int probe_run(struct probe *p, struct dt_err *err)
 		(void)err_nomem(err);
 		return DT_FAIL;
 	}
-	e.command = dt->quote(p->host->task, argv, ARRAY_LEN(argv));
-	if (!e.command)
-		return DT_FAIL;
-	r = dt->exec(p->host->task, &e, &end);
+	r = dt->sh(p->host->task, &e, script, argv, ARRAY_LEN(argv), &end);
 	if (r != DT_OK || p->answer.failed)
 		return r != DT_OK ? r : DT_FAIL;
 	if (p->base == BASE_FOLDER ? !p->whole : p->base == BASE_UNKNOWN)
@@ -486,7 +499,6 @@ void probe_release(struct probe *p)
 	answer_release(&p->answer);
 	strs_release(&p->extra);
 	strs_release(&p->kept);
-	free(p->spared);
 	free(p->v);
 	p->v = NULL;
 }

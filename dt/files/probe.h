@@ -58,7 +58,6 @@ struct probe {
 	bool listing, whole;
 	struct strs kept;	/* excluded, and there */
 	size_t listed;		/* bytes of names */
-	bool *spared;		/* of extra: it holds what is kept */
 	struct answer answer;
 	struct buf program;
 	size_t program_done;

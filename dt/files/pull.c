@@ -379,7 +379,7 @@ static int fetch(struct fetch *f)
 	static const struct tar_events events = { on_entry, on_data, on_done };
 	const struct dt_services *dt = f->h->dt;
 	bool zstd = f->p->pack && f->list.has_zstd && f->list.packs;
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-fetch", zstd ? "zstd" : "-" };
+	const char *argv[] = { "dt-fetch", zstd ? "zstd" : "-" };
 	struct dt_exec e = { .input = input, .output = output, .arg = f, .flags = f->h->flags, .enough = &f->stop };
 	struct dt_exit end;
 	int r;
@@ -388,13 +388,12 @@ static int fetch(struct fetch *f)
 		e.flags |= DT_EXEC_BULK;
 	f->tar = tar_reader_new(&events, f);
 	f->unpack = zstd ? unpack_new() : NULL;
-	e.command = dt->quote(f->h->task, argv, ARRAY_LEN(argv));
 	if (!f->tar || (zstd && !f->unpack)) {
 		(void)err_nomem(f->err);
 		return DT_FAIL;
 	}
 	f->h->expect(f->h->arg, f->count.bytes);
-	r = e.command ? dt->exec(f->h->task, &e, &end) : DT_FAIL;
+	r = dt->sh(f->h->task, &e, script, argv, ARRAY_LEN(argv), &end);
 	if (r != DT_OK || f->stop)
 		return DT_FAIL;
 	/* whatever its status: all must be there */

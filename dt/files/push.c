@@ -85,8 +85,8 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	struct dt_exec e = { .input = input, .output = output, .arg = &t, .flags = h->flags };
 	bool zstd = p->pack && probe->zstd;
 	char digits[17], kib[24];
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", folder, digits, p->mkdir ? "mkdir" : "-",
-			       zstd ? "zstd" : "-", p->keep ? p->keep : "-", kib, p->run };
+	const char *argv[] = { "dt-receive", folder, digits, p->mkdir ? "mkdir" : "-", zstd ? "zstd" : "-",
+			       p->keep ? p->keep : "-", kib, p->run };
 	struct dt_exit end;
 	int r;
 
@@ -95,8 +95,7 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	buf_init(&t.said, SAID_MAX);
 	if (send_counts(s)->bytes >= FILES_BULK)
 		e.flags |= DT_EXEC_BULK;
-	e.command = h->dt->quote(h->task, argv, ARRAY_LEN(argv));
-	r = e.command ? h->dt->exec(h->task, &e, &end) : DT_FAIL;
+	r = h->dt->sh(h->task, &e, script, argv, ARRAY_LEN(argv), &end);
 	if (r == DT_OK && send_fault(s)->code != ERR_NONE)
 		r = h->failed(h->arg, send_fault(s));
 	else if (r == DT_OK && end.status != 0)
@@ -175,15 +174,14 @@ int push_undo(const char *keep, const char *run, const struct files_host *h)
 {
 	struct transfer t = { .send = NULL };
 	char digits[17];
-	const char *argv[] = { "/bin/sh", "-c", script, "dt-receive", "-", digits, "-", "undo", keep, "0", run };
+	const char *argv[] = { "dt-receive", "-", digits, "-", "undo", keep, "0", run };
 	struct dt_exec e = { .output = output, .arg = &t, .flags = h->flags };
 	struct dt_exit end;
 	int r;
 
 	random_hex(digits, 8);
 	buf_init(&t.said, SAID_MAX);
-	e.command = h->dt->quote(h->task, argv, ARRAY_LEN(argv));
-	r = e.command ? h->dt->exec(h->task, &e, &end) : DT_FAIL;
+	r = h->dt->sh(h->task, &e, script, argv, ARRAY_LEN(argv), &end);
 	if (r == DT_OK && end.status != 0)
 		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", said(&t));
 	buf_release(&t.said);

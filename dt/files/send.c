@@ -98,8 +98,9 @@ struct send *send_new(const struct probe *p, const char *backup, bool keep, stru
 	buf_init(&s->base_path, 8192);
 	s->action = calloc(s->set->n + 1, sizeof(*s->action));
 	s->group = calloc(s->set->n + 1, sizeof(*s->group));
+	s->busy = calloc(s->set->n + 1, sizeof(*s->busy));
 	s->base = strdup(p->base == BASE_FOLDER ? p->folder_there : p->folder);
-	if (!s->action || !s->group || !s->base) {
+	if (!s->action || !s->group || !s->busy || !s->base) {
 		(void)err_nomem(err);
 		send_free(s);
 		return NULL;
@@ -112,7 +113,10 @@ struct send *send_new(const struct probe *p, const char *backup, bool keep, stru
 	for (size_t i = 0; r == 0 && i < s->set->n; i++) {
 		r = decide(s, i, err);
 		group(s, i);
+		if (s->action[i] != SEND_NOTHING)
+			s->busy[send_group(s, i) == FILE_BASE ? s->set->n : send_group(s, i)] = true;
 	}
+	s->busy[s->set->n] |= p->extra.n > 0;
 	s->count.deleted = p->extra.n;
 	if (r == 0)
 		return s;
@@ -131,6 +135,7 @@ void send_free(struct send *s)
 	buf_release(&s->base_path);
 	free(s->action);
 	free(s->group);
+	free(s->busy);
 	free(s->base);
 	free(s);
 }
@@ -185,23 +190,13 @@ int send_path(const struct send *s, size_t i, struct buf *out)
 	return 0;
 }
 
-static bool has_work(const struct send *s, size_t group)
-{
-	if (group == FILE_BASE && s->p->extra.n)
-		return true;
-	for (size_t i = 0; i < s->set->n; i++)
-		if (s->action[i] != SEND_NOTHING && send_group(s, i) == group)
-			return true;
-	return false;
-}
-
 const char *send_begin(struct send *s, size_t k, bool zstd)
 {
 	size_t seen = 0, group = FILE_BASE;
-	bool found = has_work(s, FILE_BASE) && seen++ == k;
+	bool found = s->busy[s->set->n] && seen++ == k;
 
 	for (size_t i = 0; !found && i < s->set->n; i++)
-		if (s->group[i] == i && has_work(s, i)) {
+		if (s->group[i] == i && s->busy[i]) {
 			group = i;
 			found = seen++ == k;
 		}

@@ -21,6 +21,7 @@ struct send {
 	struct dt_files_done count;
 	uint8_t *action;	/* of each file */
 	size_t *group;		/* of each folder: where what is in it goes with others */
+	bool *busy;		/* of each folder, and behind them of the target: its group has something to do */
 	size_t now;		/* the group that is sent */
 	struct buf base_path;
 	enum send_stage stage;

@@ -428,6 +428,7 @@ const struct dt_services services = {
 	.ask = service_ask,
 	.task_index = service_task_index,
 	.row = service_row,
+	.sh = service_sh,
 };
 
 /* ---- the call ---- */

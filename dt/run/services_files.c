@@ -383,6 +383,16 @@ static int take_share(void *arg, size_t bytes)
 	return next > now && ssh_wait(x->task->env->ssh, -1, 0, deadline_min(next / 1000000, x->task->env->deadline)) < 0 ? -1 : 0;
 }
 
+static int go_on(void *arg, struct dt_err *err)
+{
+	const struct host_files *x = arg;
+	const struct task_env *env = x->task->env;
+
+	if (ssh_wait(env->ssh, -1, 0, now_ms()) < 0)
+		return err_set(err, ERR_KILLED, "interrupted");
+	return env->deadline && now_ms() >= env->deadline ? err_set(err, ERR_TIMEOUT, "the deadline of the run") : 0;
+}
+
 static int failed(void *arg, const struct dt_err *err)
 {
 	const struct host_files *x = arg;
@@ -394,7 +404,7 @@ static struct files_host host_of(struct host_files *x)
 {
 	const struct files_host h = {
 		.dt = &services, .task = x->task, .flags = x->files->what.flags & DT_FILES_SUDO ? DT_EXEC_SUDO : 0,
-		.wait_sums = wait_sums, .expect = expect, .moved = moved, .pace = take_share,
+		.wait_sums = wait_sums, .expect = expect, .moved = moved, .pace = take_share, .go_on = go_on,
 		.failed = failed, .arg = x,
 	};
 

@@ -57,6 +57,11 @@ extern const struct dt_services services;
 /* services_task.c */
 int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end);
 int service_local(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end);
+/* For -v: what happens on the way, in two parts. */
+void task_note(struct dt_task *t, int level, const char *what, const char *text);
+/* services_sh.c */
+int service_sh(struct dt_task *t, const struct dt_exec *e, const char *text, const char *const *words, size_t n,
+	       struct dt_exit *end);
 /* Records an error as the host's outcome; DT_FAIL. */
 int task_error(struct dt_task *t, const struct dt_err *err);
 /* services_files.c */

@@ -62,6 +62,14 @@ static void on_note(void *arg, int level, const char *text)
 	t->env->note(t->env->arg, t->index, level, text);
 }
 
+void task_note(struct dt_task *t, int level, const char *what, const char *text)
+{
+	const char *both = services.format(t, "%s%s", what, text);
+
+	if (both)
+		on_note(t, level, both);
+}
+
 /*
  * A host that drops logins has too many of them: fewer at a time there, and
  * another try, as long as others are let in; nothing has begun.

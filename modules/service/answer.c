@@ -8,6 +8,7 @@
 
 #define SERVICES_MAX 4096
 #define NAME_SIZE 256
+#define CLOCK_LAST 253402300799LL /* of the year 9999: ages in milliseconds have room, too */
 #define TEXT_MAX ((size_t)16 << 20)
 
 static bool add_text(struct answer *a, const char *data, size_t len)
@@ -112,7 +113,8 @@ static bool take_head(struct answer *a, const char *line)
 		a->whole = true;
 		return true;
 	}
-	if (sscanf(line, "dt-service %18lld %n", &a->now, &used) != 1 || !used || line[used] != '/' || a->now < 0)
+	if (sscanf(line, "dt-service %18lld %n", &a->now, &used) != 1 || !used || line[used] != '/' || a->now < 0 ||
+	    a->now > CLOCK_LAST)
 		return false;
 	(void)snprintf(a->dir, sizeof(a->dir), "%s", line + used);
 	return true;
@@ -166,8 +168,7 @@ static bool end_line(struct answer *a)
 	a->len = 0;
 	if (a->begun)
 		return take_line(a, a->line);
-	/* what comes before it is a greeting of the login shell */
-	if (strncmp(a->line, "dt-service ", 11) != 0)
+	if (!*a->line)
 		return true;
 	a->begun = true;
 	return take_head(a, a->line);
@@ -189,7 +190,7 @@ static bool take_byte(struct answer *a, char c)
 	if (c == '\n' && (!has_name(a) || a->line[a->len - 1] == '/'))
 		return end_line(a);
 	if (a->len == sizeof(a->line) - 1)
-		return !a->begun;
+		return false;
 	a->line[a->len++] = c;
 	return true;
 }

@@ -21,10 +21,10 @@ if [ "$1" ]; then d=$1; else
 	d=; for x in /var/service /etc/service /service; do if [ -d "$x/" ]; then d=$x; break; fi; done;
 fi;
 shift;
-if [ ! "$d" ] || [ ! -d "$d/" ]; then printf "\ndt-service none\n"; exit 0; fi;
-cd "$d" 2>/dev/null || { printf "\ndt-service closed\n"; exit 0; };
+if [ ! "$d" ] || [ ! -d "$d/" ]; then echo dt-service none; exit 0; fi;
+cd "$d" 2>/dev/null || { echo dt-service closed; exit 0; };
 # The answer begins: where it is told, for ages are taken from the clock.
-begin() { printf "\ndt-service %s %s\n" "$(date +%s)" "$d"; };
+begin() { printf "dt-service %s %s\n" "$(date +%s)" "$d"; };
 # Is $1 the name of a service that fits one of the patterns behind it?
 fits() { [ -d "./$1" ] || return 1; n=$1; shift; [ $# -gt 0 ] || return 0;
 	for p do case $n in $p) return 0;; esac; done; return 1; };

@@ -159,12 +159,13 @@ static void take_shadow(struct found *f, char *line)
 	a->same_hash = strcmp(v[4], "same") == 0;
 }
 
-/* "NAME KIND UID" */
+/* "NAME KIND UID".  Of a line that is none, what follows is no home's. */
 static void take_home(struct found *f, char *line)
 {
 	char *name = strsep(&line, " "), *kind = line ? strsep(&line, " ") : NULL;
 	struct home *h = line && *kind ? grow(f, (void **)&f->homes, &f->home_count, sizeof(*h)) : NULL;
 
+	f->in_home = h != NULL;
 	if (h)
 		*h = (struct home){ .name = name, .kind = *kind, .uid = parse_id(line) };
 }
@@ -174,7 +175,6 @@ static void take_keys(struct found *f, char *line, size_t len)
 {
 	struct home *h = f->home_count ? &f->homes[f->home_count - 1] : NULL;
 
-	/* what is between lines of one home would be overwritten */
 	if (!h || !f->in_home)
 		return;
 	if (!h->word && strcmp(line, "second") == 0) {
@@ -231,12 +231,13 @@ static void take_line(struct found *f, char *line, size_t len)
 {
 	char *rest = line + 2;
 
+	/* what is between the lines of one home would be overwritten */
+	f->in_home = f->in_home && strncmp(line, "K ", 2) == 0;
 	if (strcmp(line, "E") == 0) {
 		f->whole = true;
 	} else if (strcmp(line, "W") == 0) {
 		f->shadow = true;
 	} else if (len >= 2 && line[1] == ' ') {
-		f->in_home = *line == 'H' || (*line == 'K' && f->in_home);
 		switch (*line) {
 		case 'I': f->uid = parse_id(rest); break;
 		case 'M': take_min_uid(f, parse_id(rest)); break;
@@ -254,11 +255,9 @@ static void take_line(struct found *f, char *line, size_t len)
 void found_read(struct found *f)
 {
 	char *line, *rest = f->text, *end = f->text + f->len;
-	bool begun = false;
 
 	f->uid = ID_UNKNOWN;
 	f->min_uid = 1000;
-	/* a login shell may greet */
 	while (!f->fault && !f->whole && rest && rest < end) {
 		char *newline = memchr(rest, '\n', (size_t)(end - rest));
 
@@ -269,9 +268,7 @@ void found_read(struct found *f)
 		*newline = '\0';
 		if (memchr(line, '\0', (size_t)(newline - line)))
 			f->fault = "a NUL byte in the host's answer";
-		if (begun)
-			take_line(f, line, (size_t)(newline - line));
-		begun = begun || strcmp(line, "dt-user:begin") == 0;
+		take_line(f, line, (size_t)(newline - line));
 	}
 	if (!f->fault && !f->whole)
 		f->fault = "the host did not say what it has";

@@ -37,7 +37,7 @@ int host_ask(const struct host *h, struct found *f, const char *questions, size_
 {
 	const struct dt_services *dt = h->dt;
 	struct survey survey = { .found = f };
-	const char *argv[] = { "/bin/sh", "-c", survey_script, "dt-user", look_script, all ? "list" : "" };
+	const char *argv[] = { "dt-user", look_script, all ? "list" : "" };
 	struct dt_exec exec = {
 		.in = questions, .in_len = len, .output = survey_output, .arg = &survey,
 		.enough = &survey.enough, .flags = h->sudo ? DT_EXEC_SUDO : 0,
@@ -45,8 +45,7 @@ int host_ask(const struct host *h, struct found *f, const char *questions, size_
 	struct dt_exit end = { .status = 0 };
 	int r;
 
-	exec.command = dt->quote(h->task, argv, sizeof(argv) / sizeof(*argv));
-	r = exec.command ? dt->exec(h->task, &exec, &end) : DT_FAIL;
+	r = dt->sh(h->task, &exec, survey_script, argv, sizeof(argv) / sizeof(*argv), &end);
 	if (r != DT_OK && !f->fault)
 		return r;
 	found_read(f);
@@ -95,7 +94,7 @@ static const char *trimmed(struct change *c)
 int host_change(const struct host *h, const struct plan *p, const char *words)
 {
 	const struct dt_services *dt = h->dt;
-	const char *argv[] = { "/bin/sh", "-c", change_script, "dt-user", keys_script };
+	const char *argv[] = { "dt-user", keys_script };
 	struct change c = { .done = 0 };
 	struct dt_exec exec = {
 		.in = p->program, .in_len = p->program_len, .output = change_output, .arg = &c,
@@ -106,8 +105,7 @@ int host_change(const struct host *h, const struct plan *p, const char *words)
 	char *done;
 	int r;
 
-	exec.command = dt->quote(h->task, argv, sizeof(argv) / sizeof(*argv));
-	r = exec.command ? dt->exec(h->task, &exec, &end) : DT_FAIL;
+	r = dt->sh(h->task, &exec, change_script, argv, sizeof(argv) / sizeof(*argv), &end);
 	if (r != DT_OK)
 		return r;
 	if (c.done == p->n && end.status == 0) {

@@ -4,7 +4,7 @@
 # for N of one account, "s SHELL", "p USER" and "g GROUP" (name or number) for
 # the name service.
 #
-# Behind the line "dt-user:begin" come "I UID", "M UID_MIN", "P" and
+# The answer is "I UID", "M UID_MIN", "P" and
 # "G" with lines of passwd and group without passwords, "Q" and "R" with those of
 # the name service, "W" where there is a shadow file, and of each line in it
 # "S NAME LOCKED KIND EXPIRE SAME" (KIND: h a hash, e empty, n neither; SAME: it
@@ -14,7 +14,7 @@
 # This file is sent as one line: each statement ends with a semicolon, and
 # there are no single quotes.
 look=$1; all=$2; hash=; hashed=; home=; new=; room=2000000;
-echo "dt-user:begin"; echo "I $me";
+echo "I $me";
 # What is said as the user $1 of group $2 and name $3: no more than we ask for, and not for longer.
 keys() { as "$1" "$2" "$3" "$look" 2>/dev/null | $limit head -c 1001000 | tr -d "\000"; };
 # The folder $h of account $1 with uid $2 and group $3, and keys in it ($4 text or count).

@@ -31,7 +31,8 @@ struct run {
 	struct command command;
 	struct answer answer, said; /* said: by the command; owns its texts */
 	struct file file;
-	struct part parts[7];
+	struct part parts[9];
+	char mark[20]; /* of a program of dt's own (dt/run/services_sh.c), which it says first; or "" */
 	int n_parts, part;
 	uint64_t at, sent, limit; /* within the part; of all, and of these at most */
 	int64_t pause_until; /* slow output */
@@ -59,6 +60,17 @@ static void add_part(struct run *r, int stream, const char *data, uint64_t len)
 		r->parts[r->n_parts++] = (struct part){ stream, data, len, 0 };
 }
 
+/* "=" and 16 hexadecimal digits, and a newline. */
+static void find_mark(struct run *r)
+{
+	const char *at = r->command.real ? r->command.real : "";
+
+	while ((at = strchr(at, '=')) != NULL && strspn(at + 1, "0123456789abcdef") != 16)
+		at++;
+	if (at)
+		(void)snprintf(r->mark, sizeof(r->mark), "%.17s\n", at);
+}
+
 /* What the whole output will be. */
 static void plan(struct run *r)
 {
@@ -67,6 +79,9 @@ static void plan(struct run *r)
 
 	if (r->command.announced)
 		add_part(r, 1, r->command.marker, MARKER_LEN);
+	find_mark(r);
+	for (int i = 0; i < 2; i++)
+		add_part(r, i, r->mark, strlen(r->mark));
 	if (r->command.killer)
 		add_part(r, 0, "gone\n", 5);
 	else if ((a->set & ANSWER_FAULT) && !(a->set & (ANSWER_STDOUT | ANSWER_FILE)))

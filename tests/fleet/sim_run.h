@@ -5,7 +5,8 @@
  * told as dt's wrapper would tell it where the command has one (dt/ssh/wrap.h).
  * A command or rule that names a fault and no stdout prints RUN_TEXT.  A command
  * whose "sim:" words are wrong, or whose file cannot be read, says so on stderr and
- * ends with status 2.
+ * ends with status 2.  A program of dt's own has its mark said first
+ * (dt/run/services_sh.c).
  */
 #ifndef SIM_RUN_H
 #define SIM_RUN_H

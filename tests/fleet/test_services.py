@@ -29,7 +29,7 @@ def status(pid, want=b"u"):
 
 def answer(down=()):
     """What the command of service prints on a host (modules/service/common.sh)."""
-    return "\ndt-service %d /var/service\n" % NOW + "".join(
+    return "dt-service %d /var/service\n" % NOW + "".join(
         "S y %s %s - - - - service%02d/\n" % ("u", status(0 if i in down else 1000 + i).hex(), i) for i in range(SERVICES)
     ) + "dt-service end\n"
 

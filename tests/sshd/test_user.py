@@ -13,6 +13,8 @@ from roots import key_line, keys, many_keys, refused, says, twice, user  # noqa:
 from terminal import Terminal  # noqa: E402
 from testing import check, ended, equal, has, main  # noqa: E402
 
+# A host that answers as one of dt's own programs begins with the random line that it is given.
+BEGIN = r"""cat > /dev/null; echo "$SSH_ORIGINAL_COMMAND" | grep -o "=[0-9a-f]\{16\}" | head -n 1; """
 END = "exit 85"  # how a command that dt has wrapped ends well: dt/ssh/wrap.h
 
 
@@ -386,10 +388,10 @@ def test_not_root():
 def test_many():
     """A host with as many accounts and groups as may be does not keep dt busy."""
     n = 20000
-    text = "".join(["dt-user:begin\nI 0\nW\n"] + ["P u%d:x:%d:1::/:/\n" % (i, 1000 + i) for i in range(n)] +
+    text = "".join(["I 0\nW\n"] + ["P u%d:x:%d:1::/:/\n" % (i, 1000 + i) for i in range(n)] +
                    ["G g%d:x:%d:u%d,u0\n" % (i, i, i) for i in range(n)] +
                    ["S u%d 0 h - -\n" % i for i in reversed(range(n))] + ["E\n"])
-    server = Sshd(bed.authorized, options=["ForceCommand cat > /dev/null; cat %s; %s" % (bed.write("many.txt", text), END)])
+    server = Sshd(bed.authorized, options=["ForceCommand %scat %s; %s" % (BEGIN, bed.write("many.txt", text), END)])
     bed.host("many", server)
     start = time.monotonic()
     message = user("list", host="many")["many"]
@@ -403,7 +405,7 @@ def test_many():
 def test_secret():
     """No host gets to know a hash before all agree."""
     clear()
-    server = Sshd(bed.authorized, options=["ForceCommand cat > %s; exit 1" % bed.join("heard")])
+    server = Sshd(bed.authorized, options=["ForceCommand %s%s; exit 1" % (BEGIN.replace("/dev/null", bed.join("heard")), "true")])
     bed.host("spy", server)
     path = bed.write("hash", HASH, 0o600)
     for check_only in ([], ["--check"]):
@@ -420,8 +422,9 @@ def test_hostile_hosts():
     for name, command, why in (("endless", "yes P x:x:1:1:::", fill), ("zeros", "head -c 9000000 /dev/zero", fill),
                                ("mute", END, silent), ("cut", "printf 'dt-user:begin\\nI 0\\nP a'; " + END, silent),
                                ("junk", "head -c 100000 /dev/urandom; " + END, "a NUL byte in the host's answer"),
+                               ("greeting", None, "it says more than 4 MiB before dt's program: " + r"y\n" * 199 + "y"),
                                ("other", "true", None)):
-        server = Sshd(bed.authorized, options=["ForceCommand cat > /dev/null; " + command])
+        server = Sshd(bed.authorized, options=["ForceCommand " + (BEGIN + command if command else "yes")])
         bed.host(name, server)
         for verb, status in ((["add", "x"], 6), (["list"], 5)):
             done = ended(bed.dt(name, "user", *verb), status if why else 4)

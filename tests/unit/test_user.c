@@ -69,7 +69,7 @@ static void test_hashes(void)
 /* ---- what a host says ---- */
 
 static const char answer[] =
-	"hello from .profile\nI 5\ndt-user:begin\nI 0\nT useradd\nM 500\n"
+	"I 0\nT useradd\nM 500\n"
 	"P root:x:0:0::/root:/bin/sh\nP alice:x:1001:1001:A. L.:/home/alice:/bin/bash\nP bad:x:-1:0::/:/\nP short:x:5\n"
 	"G root:x:0:\nG alice:x:1001:\nG web:x:2000:bob,alice\nQ eve:x:7000:7000::/home/eve:/bin/sh\n"
 	"X /bin/sh\nH alice d 1001\nK file\nK one\nK \nK two\nK \nN 2 alice\nW\nS alice 1 h 20000 same\nS nobody 0 n - -\nE\n"
@@ -203,7 +203,7 @@ static const char *agreed(const char *one, const char *other, long long id, bool
 	u->make = true;
 	u->id = id;
 	for (size_t i = 0; i < 2; i++) {
-		CHECK(found_add(&found[i], "dt-user:begin\n", 14) && found_add(&found[i], texts[i], strlen(texts[i])) &&
+		CHECK(found_add(&found[i], texts[i], strlen(texts[i])) &&
 		      found_add(&found[i], "\nE\n", 3));
 		found_read(&found[i]);
 	}
@@ -263,7 +263,7 @@ static void test_agree_on_many(void)
 
 	wants_add(&w, "alice", false)->make = true;
 	for (int i = 0; i < FLEET; i++) {
-		int len = snprintf(text, sizeof(text), "dt-user:begin\nP alice:x:%d:100::/:/\nE\n", 1000 + i);
+		int len = snprintf(text, sizeof(text), "P alice:x:%d:100::/:/\nE\n", 1000 + i);
 
 		(void)snprintf(names[i], sizeof(names[i]), "h%d", i);
 		list[i] = names[i];
@@ -291,7 +291,7 @@ static const char *planned_all(const char *host, struct want *like, size_t n, bo
 	struct plan p;
 	char *words;
 
-	CHECK(found_add(&f, "dt-user:begin\nI 0\nW\n", 20) && found_add(&f, host, strlen(host)) && found_add(&f, "\nE\n", 3));
+	CHECK(found_add(&f, "I 0\nW\n", 6) && found_add(&f, host, strlen(host)) && found_add(&f, "\nE\n", 3));
 	found_read(&f);
 	if (plan_make(&p, &w, &f) != 0) {
 		(void)snprintf(text, sizeof(text), "%s", p.fault);
@@ -442,7 +442,6 @@ static void test_many(void)
 	free(text);
 	/* one more than may be */
 	out = open_memstream(&text, &len);
-	(void)fputs("dt-user:begin\n", out);
 	for (int i = 0; i <= FOUND_COUNT_MAX; i++)
 		(void)fprintf(out, "P u%d:x:%d:1::/:/\n", i, i);
 	(void)fputs("E\n", out);
@@ -453,7 +452,6 @@ static void test_many(void)
 	free(text);
 	/* shadow(5) in the other order, which is all looked up */
 	out = open_memstream(&text, &len);
-	(void)fputs("dt-user:begin\n", out);
 	for (int i = 0; i < FOUND_COUNT_MAX; i++)
 		(void)fprintf(out, "P u%d:x:%d:1::/:/\n", i, i);
 	for (int i = FOUND_COUNT_MAX; i-- > 0;)
