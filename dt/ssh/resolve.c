@@ -13,6 +13,7 @@
 
 #include "dt/base/buf.h"
 #include "dt/base/util.h"
+#include "dt/ssh/pattern.h"
 
 /* One call of getaddrinfo, shared by its thread and by who waits for it. */
 struct lookup {
@@ -115,6 +116,27 @@ int resolve(const struct ssh_env *env, const char *host, int port, int64_t deadl
 out:
 	lookup_drop(l);
 	return r;
+}
+
+void host_standard(const char *host, char *out, size_t size)
+{
+	struct addrinfo numeric = any_stream, *list = NULL;
+	char text[NI_MAXHOST];
+	bool address;
+	int n;
+
+	numeric.ai_flags = AI_NUMERICHOST;
+	if (getaddrinfo(host, NULL, &numeric, &list) != 0)
+		list = NULL;
+	address = list && !list->ai_next &&
+		  getnameinfo(list->ai_addr, list->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0;
+	n = snprintf(out, size, "%s", address ? text : host);
+	if (n < 0 || (size_t)n >= size)
+		*out = '\0';	/* a name that was cut could be another host's */
+	if (!address)	/* a zone is an interface's name, whose case counts */
+		pattern_lower(out);
+	if (list)
+		freeaddrinfo(list);
 }
 
 socklen_t address_len(const union address *a)

@@ -33,6 +33,12 @@ struct addresses {
  */
 int resolve(const struct ssh_env *env, const char *host, int port, int64_t deadline, struct addresses *out,
 	    struct dt_err *err);
+/*
+ * A host as ssh(1) has it before known_hosts is asked: an address in its one
+ * standard form (127.1, 0x7f000001: 127.0.0.1; 0:0::1: ::1), another name in
+ * lower case.  No name service is asked.  "" where it does not fit.
+ */
+void host_standard(const char *host, char *out, size_t size);
 /* "127.0.0.1" or "::1", with a zone where there is one. */
 void address_text(const union address *a, char *out, size_t size);
 /*

@@ -350,10 +350,32 @@ static void test_wait(void)
 	(void)close(env.cancel_fd);
 }
 
+/* As ssh -G says, and what is too long. */
+static void test_standard(void)
+{
+	static const char *const rows[][2] = {
+		{ "127.0.0.1", "127.0.0.1" }, { "127.1", "127.0.0.1" }, { "0x7f000001", "127.0.0.1" },
+		{ "2130706433", "127.0.0.1" }, { "0177.0.0.1", "127.0.0.1" }, { "127.000.000.001", "127.0.0.1" },
+		{ "0", "0.0.0.0" }, { "::1", "::1" }, { "0::1", "::1" }, { "0:0:0:0:0:0:0:1", "::1" },
+		{ "2001:DB8::00AB", "2001:db8::ab" }, { "::FFFF:7F00:1", "::ffff:127.0.0.1" },
+		{ "fe80::1%lo", "fe80::1%lo" }, { "fe80:0::1%1", "fe80::1%lo" }, { "FE80::1%nope", "fe80::1%nope" },
+		{ "Web01.Example.ORG", "web01.example.org" }, { "localhost.", "localhost." },
+		{ "127.0.0.1.", "127.0.0.1." }, { "1.2.3.4.5", "1.2.3.4.5" }, { "256.1", "256.1" }, { "", "" },
+	};
+	char out[64], tiny[4];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		host_standard(rows[i][0], out, sizeof(out));
+		CHECK_STR(out, rows[i][1]);
+	}
+	host_standard("127.1", tiny, sizeof(tiny));
+	CHECK_STR(tiny, "");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(test_wait), TEST(test_numeric), TEST(test_names), TEST(test_no_thread),
+		TEST(test_wait), TEST(test_standard), TEST(test_numeric), TEST(test_names), TEST(test_no_thread),
 		TEST(test_late_answer), TEST(test_connect), TEST(test_refused), TEST(test_next_address),
 		TEST(test_no_answer), TEST(test_cancel), { NULL, NULL }
 	};
