@@ -92,6 +92,8 @@ static void take_hash(struct db_stmt *st, int col, unsigned char hash[SHA256_SIZ
 		memcpy(hash, data, SHA256_SIZE);
 }
 
+#define CHAIN_MAX (INT64_C(1) << 62)
+
 int chain_read(struct db *db, struct chain *c, struct dt_err *err)
 {
 	struct db_stmt *st;
@@ -108,6 +110,10 @@ int chain_read(struct db *db, struct chain *c, struct dt_err *err)
 		c->last_job = db_int(st, 4);
 	}
 	db_reset(st);
+	/* each entry and each job adds one */
+	if (r == 1 && (c->base_seq < 0 || c->head_seq < c->base_seq || c->head_seq > CHAIN_MAX || c->last_job < 0 ||
+		       c->last_job > CHAIN_MAX))
+		return err_set(err, ERR_USAGE, "the journal's chain is damaged: it names numbers that it cannot have come to");
 	return r == 1 ? 0 : r == 0 ? err_set(err, ERR_USAGE, "a journal without its chain") : -1;
 }
 

@@ -9,13 +9,19 @@
 
 void ranges_each(const char *text, size_t limit, void (*fn)(void *arg, size_t index), void *arg)
 {
-	const char *p = text;
-	size_t first, last;
+	size_t first, last, next = 0;
 
-	while ((p = strchr(p + 1, '[')) != NULL)
-		if (sscanf(p, "[%zu,%zu]", &first, &last) == 2)
-			for (size_t i = first; i <= last && i < limit; i++)
-				fn(arg, i);
+	if (!*text)
+		return;
+	/* in order and apart, as ranges_add writes them: so none is told twice, whatever the row says */
+	for (const char *p = text + 1; (p = strchr(p, '[')) != NULL; p++) {
+		if (sscanf(p, "[%zu,%zu]", &first, &last) != 2)
+			continue;
+		for (size_t i = first > next ? first : next; i <= last && i < limit; i++) {
+			fn(arg, i);
+			next = i + 1;
+		}
+	}
 }
 
 /* ---- one end ---- */
@@ -209,8 +215,8 @@ static int make_end(struct telling *t, struct db_stmt *st, struct result *out)
 	out->module = t->r->job.module;
 	out->rc = db_type(st, 4) == DB_NULL ? -1 : (int)db_int(st, 4);
 	(void)snprintf(out->signal, sizeof(out->signal), "%s", db_text(st, 5));
-	out->began_ms = db_int(st, 6);
-	out->ended_ms = db_int(st, 7);
+	out->began_ms = row_ms(st, 6);
+	out->ended_ms = row_ms(st, 7);
 	if (take_data(t, db_text(st, 8), out, &total) != 0 || take_output(t, st, total, out) != 0)
 		return -1;
 	out->outcome = outcome_by(db_text(st, 3), out->code);
@@ -265,7 +271,7 @@ static int tell(struct telling *t, int64_t seq)
 	begins = r == 1 && t->e->begin && strcmp(db_text(st, 0), "begin") == 0;
 	ends = r == 1 && t->e->end && strcmp(db_text(st, 0), "end") == 0;
 	done = r == 1 && t->e->done && strcmp(db_text(st, 0), "done") == 0;
-	b.at = db_int(st, 2);
+	b.at = row_ms(st, 2);
 	if (r >= 0)	/* 0: it was pruned since */
 		r = ends ? make_end(t, st, &end) : begins && buf_adds(&ranges, db_text(st, 8)) != 0 ? err_nomem(t->err) : 0;
 	db_reset(st);

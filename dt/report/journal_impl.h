@@ -82,7 +82,11 @@ enum err_code code_of(const char *name);
 
 /* Adds the begin data: "[[0,99],[120,120]]". */
 int ranges_add(struct buf *b, const size_t *v, size_t n);
-/* Calls fn for each index below limit in such a text. */
+/* A moment, and a count, of a row: none that later sums could not hold. */
+int64_t row_ms(struct db_stmt *st, int col);
+size_t row_count(struct db_stmt *st, int col);
+
+/* Calls fn for each index below limit in such a text, once. */
 void ranges_each(const char *text, size_t limit, void (*fn)(void *arg, size_t index), void *arg);
 
 /* Who writes, and does who wrote still live? */

@@ -84,8 +84,8 @@ static int two_numbers(struct db_stmt *st, int64_t *a, int64_t *b, struct dt_err
 	return got < 0 ? -1 : 0;
 }
 
-/* The jobs between which all are that may fit; *behind: the number behind the last one. */
-static int find_ends(struct list *l, int64_t *behind, struct dt_err *err)
+/* The first and the last of the jobs that may fit. */
+static int find_ends(struct list *l, int64_t *last, struct dt_err *err)
 {
 	struct db *db = l->r->db;
 	struct db_stmt *st;
@@ -105,9 +105,10 @@ static int find_ends(struct list *l, int64_t *behind, struct dt_err *err)
 			      " (SELECT job FROM entry WHERE kind = 'job' ORDER BY job DESC LIMIT 1)", &st, err) != 0) {
 		return -1;
 	}
-	if (two_numbers(st, &l->first, behind, err) != 0)
+	if (two_numbers(st, &l->first, last, err) != 0)
 		return -1;
-	++*behind;
+	if (l->first < 1)
+		l->first = 1; /* none has a smaller number */
 	return 0;
 }
 
@@ -117,7 +118,7 @@ static int find_ends(struct list *l, int64_t *behind, struct dt_err *err)
  * one whose done row counts all of its hosts, none of that status.
  */
 #define OLDER \
-	"SELECT job FROM entry j WHERE kind = 'job' AND job < ?1 AND job >= ?2 AND at >= ?3 AND at < ?4" \
+	"SELECT job FROM entry j WHERE kind = 'job' AND job <= ?1 AND job >= ?2 AND at >= ?3 AND at < ?4" \
 	" AND (?5 IS NULL OR json_extract(data, '$.user') = ?5 OR json_type(data, '$.user') = 'object')" \
 	" AND (?6 IS NULL OR json_extract(data, '$.module') = ?6 OR json_type(data, '$.module') = 'object')" \
 	" AND (?7 = 0 OR json_extract(data, '$.kind') <> 'inventory')" \
@@ -126,16 +127,37 @@ static int find_ends(struct list *l, int64_t *behind, struct dt_err *err)
 	" AND (SELECT sum(value) FROM json_each(d.data, '$.counts')) = json_extract(j.data, '$.hosts')))" \
 	" ORDER BY job DESC LIMIT 1"
 
-/* The newest job before another one; 0: none. */
+/* *number, or where there is no such job the next smaller one; 0: none. */
+static int at_or_before(struct list *l, int64_t *number, struct dt_err *err)
+{
+	struct db_stmt *st;
+	int got;
+
+	if (db_prepare(l->r->db, "SELECT job FROM entry WHERE kind = 'job' AND job <= ? ORDER BY job DESC LIMIT 1", &st, err) != 0)
+		return -1;
+	db_bind_int(st, 1, *number);
+	got = db_step(st, err);
+	*number = got == 1 ? db_int(st, 0) : 0;
+	db_reset(st);
+	return got < 0 ? -1 : 0;
+}
+
+/* The newest job from *number down; 0: none. */
 static int before(struct list *l, int64_t *number, struct dt_err *err)
 {
 	const struct job_filter *f = l->f;
 	struct db_stmt *st;
 	int got = 0;
 
-	while (got == 0 && *number > l->first) {
-		int64_t from = *number - PIECE > l->first ? *number - PIECE : l->first;
+	while (got == 0 && *number >= l->first) {
+		int64_t from;
 
+		/* a gap, however wide, is one step */
+		if (at_or_before(l, number, err) != 0)
+			return -1;
+		if (*number < l->first)
+			break;
+		from = *number - l->first > PIECE ? *number - PIECE : l->first;
 		if (db_prepare(l->r->db, OLDER, &st, err) != 0)
 			return -1;
 		db_bind_int(st, 1, *number);
@@ -147,7 +169,7 @@ static int before(struct list *l, int64_t *number, struct dt_err *err)
 		db_bind_int(st, 7, f->hosts_only);
 		db_bind_text(st, 8, f->status);
 		got = db_step(st, err);
-		*number = got == 1 ? db_int(st, 0) : from;
+		*number = got == 1 ? db_int(st, 0) : from - 1;
 		db_reset(st);
 	}
 	if (got != 1)
@@ -176,15 +198,16 @@ int journal_jobs(struct journal_reader *r, const struct job_filter *f,
 		 int (*fn)(void *arg, const struct job *j, struct dt_err *err), void *arg, struct dt_err *err)
 {
 	struct list l = { .r = r, .f = f };
-	int64_t number;
+	int64_t last, number;
 	size_t n = 0;
 
-	if (find_ends(&l, &number, err) != 0)
+	if (find_ends(&l, &last, err) != 0)
 		return -1;
-	while (!f->limit || n < f->limit) {
+	for (; !f->limit || n < f->limit; last = number - 1) {
 		struct job j = { .number = 0 };
 		int yes;
 
+		number = last;
 		if (before(&l, &number, err) != 0)
 			return -1;
 		if (!number)

@@ -59,6 +59,26 @@ const char *job_state_name(enum job_state s)
 	return names[s];
 }
 
+/* ---- numbers ---- */
+
+/* What no clock and no run says is a damaged row's: it is not to be reckoned with. */
+#define MS_MAX (INT64_C(1) << 53)
+#define COUNT_MAX (INT64_C(1) << 24)
+
+int64_t row_ms(struct db_stmt *st, int col)
+{
+	int64_t ms = db_int(st, col);
+
+	return ms < 0 ? 0 : ms > MS_MAX ? MS_MAX : ms;
+}
+
+size_t row_count(struct db_stmt *st, int col)
+{
+	int64_t n = db_int(st, col);
+
+	return n < 0 ? 0 : (size_t)(n > COUNT_MAX ? COUNT_MAX : n);
+}
+
 /* ---- JSON ---- */
 
 int json_value(struct db_stmt *st, int value, int type, struct buf *out, struct dt_err *err)
@@ -165,7 +185,7 @@ static int take_key(struct journal_reader *r, struct job *j, struct db_stmt *st,
 	else if (strcmp(key, "start") == 0)
 		j->pid_start = db_int(st, 1);
 	else if (strcmp(key, "hosts") == 0)
-		j->hosts = (size_t)db_int(st, 1);
+		j->hosts = row_count(st, 1);
 	else if (strcmp(key, "args") == 0)
 		return list_value(r->db, db_text(st, 1), &j->args, err);
 	else if (strcmp(key, "options") == 0)
@@ -226,12 +246,12 @@ static int take_done(struct journal_reader *r, struct job *j, struct dt_err *err
 	j->state = JOB_ELSEWHERE;
 	while ((got = db_step(st, err)) == 1) {
 		j->state = JOB_ENDED;
-		j->ended_ms = db_int(st, 0);
+		j->ended_ms = row_ms(st, 0);
 		j->exit_status = (int)db_int(st, 1);
 		j->signal = (int)db_int(st, 2);
 		if (db_type(st, 3) == DB_TEXT) {
-			j->tally.by[outcome_by(db_text(st, 3), ERR_NONE)] = (size_t)db_int(st, 4);
-			j->tally.total += (size_t)db_int(st, 4);
+			j->tally.by[outcome_by(db_text(st, 3), ERR_NONE)] = row_count(st, 4);
+			j->tally.total += row_count(st, 4);
 		}
 	}
 	db_reset(st);
@@ -260,7 +280,7 @@ int journal_get(struct journal_reader *r, int64_t number, struct job *out, struc
 	got = db_step(st, err);
 	if (got == 1) {
 		out->number = number;
-		out->at_ms = db_int(st, 0);
+		out->at_ms = row_ms(st, 0);
 		got = take_job(r, out, db_text(st, 1), err) == 0 ? 1 : -1;
 	} else if (got == 0) {
 		(void)err_set(err, ERR_USAGE, "no job %" PRId64 " in the journal", number);

@@ -115,7 +115,7 @@ static int walk_row(struct verifying *x, struct db_stmt *st, struct dt_err *err)
 		if (seq == x->at + 2)
 			fault(x, "entry %" PRId64 " is missing", x->at + 1);
 		else
-			fault(x, "entries %" PRId64 " to %" PRId64 " are missing", x->at + 1, seq - 1);
+			fault(x, "entries %" PRId64 " to %" PRId64 " are missing", x->at + 1, seq > INT64_MIN ? seq - 1 : seq);
 		x->broken = true;
 	}
 	if (canon_row(st, &x->canon) != 0)

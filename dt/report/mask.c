@@ -58,6 +58,40 @@ static bool ends(const char *s, size_t n, size_t i)
 	return i == n || !is_word(s[i]);
 }
 
+/*
+ * What stands instead.  No number is left by it, but what had one at its side
+ * and was no address for that reason could be one now: so whatever is at the
+ * side of these is none, and a masked text stays as it is.
+ */
+#define MASK_MAC "<mac>"
+#define MASK_TIME "<time>"
+#define MASK_IP "<ip>"
+#define MASK_ID "<id>"
+#define MASK_N "<n>"
+static const char *const tokens[] = { MASK_MAC, MASK_TIME, MASK_IP, MASK_ID, MASK_N };
+
+static bool token(const char *s, size_t n)
+{
+	for (size_t k = 0; n && *s == '<' && k < ARRAY_LEN(tokens); k++)
+		if (strlen(tokens[k]) <= n && memcmp(s, tokens[k], strlen(tokens[k])) == 0)
+			return true;
+	return false;
+}
+
+static bool token_before(const char *data, size_t i)
+{
+	for (size_t k = 0; i && data[i - 1] == '>' && k < ARRAY_LEN(tokens); k++)
+		if (strlen(tokens[k]) <= i && memcmp(data + i - strlen(tokens[k]), tokens[k], strlen(tokens[k])) == 0)
+			return true;
+	return false;
+}
+
+/* Is there one at the end, or behind a mark there? */
+static bool touches(const char *s, size_t n, size_t i)
+{
+	return token(s + i, n - i) || (i < n && strchr(":-", s[i]) && token(s + i + 1, n - i - 1));
+}
+
 /* from to to digits and then c (0: none): how many bytes. */
 static size_t field(const char *s, size_t n, size_t from, size_t to, char c)
 {
@@ -146,7 +180,7 @@ static size_t match_mac(const char *s, size_t n)
 			break;
 		i++;
 	}
-	return (pairs == 6 || pairs == 8) && ends(s, n, i) ? i : 0;
+	return (pairs == 6 || pairs == 8) && ends(s, n, i) && !touches(s, n, i) ? i : 0;
 }
 
 /* "/24" behind an address. */
@@ -190,6 +224,8 @@ static size_t match_ip6(const char *s, size_t n)
 	for (; i < n && i < sizeof(text) - 1 && (is_hex(s[i]) || s[i] == ':' || s[i] == '.'); i++)
 		colons += s[i] == ':';
 	/* the end of a sentence, or of "ADDRESS: text", is no part of it */
+	if (token(s + i, n - i))
+		return 0;
 	while (i && (s[i - 1] == '.' || (s[i - 1] == ':' && !(i > 1 && s[i - 2] == ':'))))
 		colons -= s[--i] == ':';
 	if (colons < 2 || i < 3 || !ends(s, n, i))
@@ -224,7 +260,7 @@ static size_t match_id(const char *s, size_t n)
 			break;
 		i += k;
 		if (part == 4 && ends(s, n, i))
-			return i;
+			return touches(s, n, i) ? 0 : i;
 		if (i == n || s[i++] != '-')
 			break;
 	}
@@ -261,8 +297,8 @@ static const struct {
 	size_t (*match)(const char *s, size_t n);
 	const char *instead;
 } kinds[] = {
-	{ match_mac, "<mac>" }, { match_time, "<time>" }, { match_ip4, "<ip>" }, { match_ip6, "<ip>" },
-	{ match_id, "<id>" }, { match_number, "<n>" },
+	{ match_mac, MASK_MAC }, { match_time, MASK_TIME }, { match_ip4, MASK_IP }, { match_ip6, MASK_IP },
+	{ match_id, MASK_ID }, { match_number, MASK_N },
 };
 
 int mask(struct buf *out, const char *data, size_t len)
@@ -270,7 +306,7 @@ int mask(struct buf *out, const char *data, size_t len)
 	size_t i = 0, kept = 0;
 
 	while (i < len) {
-		bool begins = !i || !is_word(data[i - 1]);
+		bool begins = !i || !(is_word(data[i - 1]) || token_before(data, i));
 		size_t k = begins ? 0 : ARRAY_LEN(kinds) - 1, n = 0;
 
 		if (!is_hex(data[i]) && data[i] != ':') {

@@ -90,6 +90,42 @@ static void test_twice(void)
 		CHECK_STR(masked(cases[i].masked), cases[i].masked);
 }
 
+/* What a number at its side has kept from being an address is none either when that is masked. */
+static void test_twice_beside(void)
+{
+	static const char alphabet[] = "abcdef::::----....%/01<>gx";
+	static const char *const found[] = {
+		"a::1.2", "::ffff:1.2", "aa:bb:cc:dd:ee:ff:5", "aa-bb-cc-dd-ee-ff-5", "x5::a g", "a::b.5x", "<n>::a", "a::<ip>",
+		"abcdefab-abcd-abcd-abcd-abcdefabcdef5", "::a%1<n>", "a::b/<n>",
+	};
+	long rounds = random_rounds(200000), bad = 0;
+	char once[512], text[64];
+	uint64_t seed;
+
+	for (size_t i = 0; i < ARRAY_LEN(found); i++) {
+		(void)snprintf(once, sizeof(once), "%s", masked(found[i]));
+		CHECK_STR(masked(once), once);
+	}
+	random_start();
+	seed = random_state;
+	for (long i = 0; i < rounds; i++) {
+		size_t len = 1 + random_below(sizeof(text) - 1), at = 0;
+
+		while (at + 18 < len) {
+			if (random_below(8) == 0)
+				at += (size_t)sprintf(text + at, "%s", random_below(2) ? "aa:bb:cc:dd:ee:ff" : "<n>");
+			else
+				text[at++] = alphabet[random_below(sizeof(alphabet) - 1)];
+		}
+		text[at] = '\0';
+		(void)snprintf(once, sizeof(once), "%s", masked(text));
+		bad += strcmp(masked(once), once) != 0;
+	}
+	CHECK_INT(bad, 0);
+	if (bad)
+		random_again(seed);
+}
+
 /* Where one case ends, another may begin: both are what they are alone. */
 static void test_together(void)
 {
@@ -131,7 +167,8 @@ static void test_random(void)
 		/* an x is only taken as that of 0x */
 		bad += left > letters || (!memmem(data, len, "0x", 2) && left != letters && !memmem(data, len, "%", 1));
 		buf_init(&again, 4096);
-		bad += mask(&again, out.data, out.len) != 0;
+		/* twice changes nothing more */
+		bad += mask(&again, out.data, out.len) != 0 || again.len != out.len || memcmp(again.data, out.data, out.len) != 0;
 		buf_release(&again);
 	}
 	CHECK_INT(bad, 0);
@@ -179,7 +216,7 @@ static void test_no_room(void)
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
-		TEST(test_cases), TEST(test_twice), TEST(test_together), TEST(test_random), TEST(test_long),
+		TEST(test_cases), TEST(test_twice), TEST(test_twice_beside), TEST(test_together), TEST(test_random), TEST(test_long),
 		TEST(test_no_room), { NULL, NULL },
 	};
 	int r;
