@@ -12,6 +12,7 @@
 #include "dt/base/util.h"
 #include "dt/run/plan_sets.h"
 #include "dt/ssh/algorithms.h"
+#include "dt/ssh/control.h"
 #include "dt/ssh/jump.h"
 
 #define CONNECT_TIMEOUT_MS 10000
@@ -293,10 +294,13 @@ static int choose_keys(struct draft *d)
 	bool dt;
 
 	identity = choose(d, "identity", NULL, NULL, NULL, &dt);
-	if (plan_identities(p->sets, p->opt->identities, identity, &d->ssh, tell_default(d, "IdentityFile"), t, d->err) != 0)
+	if (!d->host->local &&
+	    plan_identities(p->sets, p->opt->identities, identity, &d->ssh, tell_default(d, "IdentityFile"), t, d->err) != 0)
 		return -1;
 	for (size_t i = 0; i < t->id_count; i++)
 		tell(d, "key", t->ids[i]->name, t->ids[i]->from_agent ? "agent" : "file");
+	for (const char *const *o = t->passed_over; o && *o; o++)
+		tell(d, "key passed over", *o, "");
 	files = choose(d, "known_hosts", NULL, NULL, NULL, &dt);
 	if (plan_known_hosts(p->sets, p->opt->known_hosts, files, &d->ssh,
 			     tell_default(d, "UserKnownHostsFile") && tell_default(d, "GlobalKnownHostsFile"), t, d->err) != 0)
@@ -495,13 +499,33 @@ static int choose_refusal(struct draft *d)
 	return t->refused ? 0 : err_nomem(d->err);
 }
 
+/* A ControlMaster of the user's own, after all else is known. */
+static int choose_master(struct draft *d)
+{
+	const struct ssh_value *v = &d->ssh.controlpath;
+	const char *why = NULL, *home = home_dir();
+	struct target *t = d->t;
+	char *path = NULL;
+
+	if (!v->value || t->transport == TRANSPORT_LOCAL || t->undecided)
+		return 0;
+	if (control_path(v->value, t, t->told.hostkey_alias ? t->told.hostkey_alias : d->ssh.hostkeyalias.value, home ? home : "", d->p->login,
+			 ssh_config_is_for_one(d->p->config, v), &path, &why, d->err) != 0)
+		return -1;
+	tell(d, "control path", path ? path : "none", why ? why : v->where);
+	if (path)
+		t->control_path = keep(d->p, path);
+	free(path);
+	return !path || t->control_path ? 0 : err_nomem(d->err);
+}
+
 static int fill(struct draft *d)
 {
 	int r = -1;
 
 	if (look_up(d) == 0 && choose_login(d) == 0 && choose_name(d) == 0 && choose_timeout(d) == 0 &&
 	    choose_keys(d) == 0 && choose_strict(d) == 0 && choose_alive(d) == 0 && choose_transport(d) == 0 &&
-	    choose_jumps(d) == 0 && choose_refusal(d) == 0)
+	    choose_jumps(d) == 0 && choose_master(d) == 0 && choose_refusal(d) == 0)
 		r = 0;
 	ssh_host_config_release(&d->ssh);
 	return r;
@@ -542,7 +566,8 @@ int plan_new(const struct plan_options *opt, struct inventory *inv, const struct
 	p->config = ssh_config_load(opt->ssh_config, err);
 	if (!p->config)
 		goto fail;
-	p->sets = plan_sets_new(err);
+	/* hosts are to have the rest of the time */
+	p->sets = plan_sets_new((opt->timeout_ms ? opt->timeout_ms : CONNECT_TIMEOUT_MS) / 2, err);
 	if (!p->sets)
 		goto fail;
 	for (; p->n < hosts->n; p->n++)

@@ -5,8 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* In the order of ssh(1); see ssh -G. */
 static const char *const default_keys[] = {
-	"~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa", "~/.ssh/id_ed25519_sk", "~/.ssh/id_ecdsa_sk",
+	"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk",
 };
 static const char *const default_known_hosts[] = {
 	"~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2",
@@ -16,8 +17,8 @@ struct id_set {
 	char *key;		/* the files it was made from */
 	const struct identity **ids;
 	size_t n;
-	bool has_more;
 	struct strs told;
+	struct strs passed_over;
 	struct id_set *next;
 };
 
@@ -31,11 +32,13 @@ struct kh_set {
 
 struct plan_sets {
 	struct keyring *ring;
+	int64_t agent_ms;
+	bool asked_agent;
 	struct id_set *ids;
 	struct kh_set *known;
 };
 
-struct plan_sets *plan_sets_new(struct dt_err *err)
+struct plan_sets *plan_sets_new(int64_t agent_ms, struct dt_err *err)
 {
 	struct plan_sets *s = calloc(1, sizeof(*s));
 
@@ -46,10 +49,7 @@ struct plan_sets *plan_sets_new(struct dt_err *err)
 		(void)err_nomem(err);
 		return NULL;
 	}
-	if (keyring_add_agent(s->ring, NULL, err) != 0) {
-		plan_sets_free(s);
-		return NULL;
-	}
+	s->agent_ms = agent_ms;
 	return s;
 }
 
@@ -58,6 +58,7 @@ static void id_set_free(struct id_set *i)
 	free(i->key);
 	free(i->ids);
 	strs_release(&i->told);
+	strs_release(&i->passed_over);
 	free(i);
 }
 
@@ -110,45 +111,70 @@ static char *make_key(const struct strs *cli, const char *own, const struct strs
 	return buf_steal(&b);
 }
 
-static int add_id(struct plan_sets *s, struct id_set *set, const struct identity *id)
+static bool has_id(const struct id_set *set, const struct identity *id)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->ids[i]->blob_len == id->blob_len && memcmp(set->ids[i]->blob, id->blob, id->blob_len) == 0)
+			return true;
+	return false;
+}
+
+static int add_id(struct id_set *set, const struct identity *id, struct dt_err *err)
 {
 	const struct identity **ids;
 
-	for (size_t i = 0; i < set->n; i++)
-		if (set->ids[i]->blob_len == id->blob_len && memcmp(set->ids[i]->blob, id->blob, id->blob_len) == 0)
-			return 0;
+	if (has_id(set, id))
+		return 0;
 	ids = realloc(set->ids, (set->n + 1) * sizeof(*ids));
 	if (!ids)
-		return -1;
+		return err_nomem(err);
 	set->ids = ids;
 	ids[set->n++] = id;
-	set->has_more |= keyring_has_certificate(s->ring, id);
 	return 0;
+}
+
+static int pass_over(struct id_set *set, const char *path, const char *why, struct dt_err *err)
+{
+	char *text;
+	int r = -1;
+
+	if (asprintf(&text, "%s: %s", path, why) < 0)
+		return err_nomem(err);
+	r = strs_add(&set->passed_over, text) == 0 ? 0 : err_nomem(err);
+	free(text);
+	return r;
 }
 
 static int add_file(struct plan_sets *s, struct id_set *set, const char *file, enum key_demand demand, bool tell,
 		    struct dt_err *err)
 {
-	const struct identity *id;
+	const struct identity *id, *certificate = NULL;
 	char *path = expand_tilde(file);
+	const char *why;
 	int r = -1;
 
 	if (!path)
 		return err_nomem(err);
-	if (keyring_add_file(s->ring, path, demand, &id, NULL, err) == 0) {
-		r = id && add_id(s, set, id) != 0 ? err_nomem(err) : 0;
-		if (r == 0 && (demand != KEY_DEFAULT || (tell && access(path, R_OK) == 0)) && strs_add(&set->told, path) != 0)
-			r = err_nomem(err);
-	}
+	if (keyring_add_file(s->ring, path, demand, &id, &why, err) != 0 ||
+	    keyring_add_certificate(s->ring, path, &certificate, err) != 0)
+		goto out;
+	if (id)
+		r = add_id(set, id, err);
+	else	/* nobody asked for a default file to be there */
+		r = demand == KEY_DEFAULT && access(path, F_OK) != 0 ? 0 : pass_over(set, path, why, err);
+	if (r == 0 && certificate)
+		r = add_id(set, certificate, err);
+	if (r == 0 && (demand != KEY_DEFAULT || (tell && access(path, R_OK) == 0)) && strs_add(&set->told, path) != 0)
+		r = err_nomem(err);
+out:
 	free(path);
 	return r;
 }
 
-static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *cli, const char *identity,
-		    const struct ssh_host_config *ssh, bool tell, struct dt_err *err)
+/* What ssh(1) calls identity files, in their order. */
+static int add_files(struct plan_sets *s, struct id_set *set, const struct strs *cli, const char *identity,
+		     const struct strs *configured, bool tell, struct dt_err *err)
 {
-	bool only = ssh->identitiesonly.value && strcasecmp(ssh->identitiesonly.value, "yes") == 0;
-	bool agent = !(ssh->identityagent.value && strcmp(ssh->identityagent.value, "none") == 0);
 	size_t named;
 
 	for (size_t i = 0; cli && i < cli->n; i++)
@@ -157,25 +183,69 @@ static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *
 	if (identity && add_file(s, set, identity, KEY_REQUIRED, true, err) != 0)
 		return -1;
 	named = set->told.n;
-	for (size_t i = 0; i < ssh->identityfile.n; i++)
-		if (strcmp(ssh->identityfile.v[i], "none") != 0 &&
-		    add_file(s, set, ssh->identityfile.v[i], KEY_CONFIGURED, true, err) != 0)
+	for (size_t i = 0; i < configured->n; i++)
+		if (strcmp(configured->v[i], "none") != 0 &&
+		    add_file(s, set, configured->v[i], KEY_CONFIGURED, true, err) != 0)
 			return -1;
 	/* what ssh_config names, ssh(1) finds itself */
 	while (set->told.n > named) {
 		free(set->told.v[--set->told.n]);
 		set->told.v[set->told.n] = NULL;
 	}
-	for (size_t i = 0; !only && agent && i < keyring_count(s->ring); i++) {
-		const struct identity *id = keyring_get(s->ring, i);
-
-		if (id->from_agent && add_id(s, set, id) != 0)
-			return err_nomem(err);
-	}
-	for (size_t i = 0; !named && !ssh->identityfile.n && i < ARRAY_LEN(default_keys); i++)
+	for (size_t i = 0; !named && !configured->n && i < ARRAY_LEN(default_keys); i++)
 		if (add_file(s, set, default_keys[i], KEY_DEFAULT, tell, err) != 0)
 			return -1;
 	return 0;
+}
+
+static int ask_agent(struct plan_sets *s, struct dt_err *err)
+{
+	if (s->asked_agent)
+		return 0;
+	s->asked_agent = true;
+	return keyring_add_agent(s->ring, NULL, s->agent_ms, err);
+}
+
+static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *cli, const char *identity,
+		    const struct ssh_host_config *ssh, bool tell, struct dt_err *err)
+{
+	bool only = ssh->identitiesonly.value && strcasecmp(ssh->identitiesonly.value, "yes") == 0;
+	bool agent = !(ssh->identityagent.value && strcmp(ssh->identityagent.value, "none") == 0);
+	struct id_set files = { 0 };
+	int r = -1;
+
+	if (agent && ask_agent(s, err) != 0)
+		return -1;
+	if (add_files(s, &files, cli, identity, &ssh->identityfile, tell, err) != 0)
+		goto out;
+	for (int others = 0; agent && others < 2 - only; others++) {
+		for (size_t i = 0; i < keyring_agent_count(s->ring); i++) {
+			const struct identity *id = keyring_agent_get(s->ring, i);
+
+			if (has_id(&files, id) != others && add_id(set, id, err) != 0)
+				goto out;
+		}
+	}
+	for (size_t i = 0; i < files.n; i++)
+		if (add_id(set, files.ids[i], err) != 0)
+			goto out;
+	if (agent && keyring_agent_fault(s->ring) && strs_add(&set->passed_over, keyring_agent_fault(s->ring)) != 0) {
+		(void)err_nomem(err);
+		goto out;
+	}
+	for (size_t i = 0; i < files.passed_over.n; i++)
+		if (strs_add(&set->passed_over, files.passed_over.v[i]) != 0) {
+			(void)err_nomem(err);
+			goto out;
+		}
+	set->told = files.told;
+	memset(&files.told, 0, sizeof(files.told));
+	r = 0;
+out:
+	free(files.ids);
+	strs_release(&files.told);
+	strs_release(&files.passed_over);
+	return r;
 }
 
 int plan_identities(struct plan_sets *s, const struct strs *cli, const char *identity,
@@ -212,7 +282,8 @@ int plan_identities(struct plan_sets *s, const struct strs *cli, const char *ide
 	t->ring = s->ring;
 	t->ids = set->ids;
 	t->id_count = set->n;
-	t->ssh_has_more = set->has_more;
+	t->passed_over = set->passed_over.n ? (const char *const *)set->passed_over.v : NULL;
+	t->agent_hangs = keyring_agent_hangs(s->ring);
 	t->told.id_files = set->told.n ? (const char *const *)set->told.v : NULL;
 	return 0;
 }

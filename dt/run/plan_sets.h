@@ -10,12 +10,15 @@
 
 struct plan_sets;
 
-struct plan_sets *plan_sets_new(struct dt_err *err);
+/* An agent may take agent_ms to tell its keys. */
+struct plan_sets *plan_sets_new(int64_t agent_ms, struct dt_err *err);
 void plan_sets_free(struct plan_sets *s);
 
 /*
- * Sets ring, ids, id_count, ssh_has_more and told.id_files of t: -I files
- * (cli), the inventory's identity, IdentityFile, the agent's, default files.
+ * Sets ring, ids, id_count, passed_over, agent_hangs and told.id_files of t,
+ * in the order of ssh(1): of the files (-I, cli; the inventory's identity;
+ * IdentityFile; or the default ones) those that the agent holds, the agent's
+ * others, the other files.
  * tell: ssh(1) is told the files also where they are the defaults, since it
  * would look for them in another home.
  */

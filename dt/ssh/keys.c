@@ -19,7 +19,7 @@
 #include "dt/ssh/signer.h"
 #include "dt/ssh/unlock.h"
 
-#define AGENT_MS 10000	/* for the list of an agent's keys */
+#define AGENT_MS 10000	/* for the list of the private agent's keys */
 #define FINGERPRINT "SHA256:"
 
 /* An identity and who signs for it: memory, else an agent, else nobody here. */
@@ -28,7 +28,6 @@ struct key {
 	char type[64];
 	struct signer *signer;
 	char *agent;		/* path of its socket, or NULL */
-	bool has_certificate;
 };
 
 /* What became of a file, so that it is read, and its passphrase asked for, once. */
@@ -42,6 +41,10 @@ struct keyring {
 	struct digests digests;
 	struct key **v;
 	size_t n, cap, agent_n;	/* the first agent_n are those of agents */
+	struct key **held;	/* what agents hold, in their order */
+	size_t held_n;
+	char *agent_fault;
+	bool agent_hangs;
 	struct tried *tried;
 	struct unlock *unlock;	/* started for the first encrypted key */
 };
@@ -101,6 +104,8 @@ void keyring_free(struct keyring *ring)
 	for (size_t i = 0; i < ring->n; i++)
 		key_free(ring->v[i]);
 	free(ring->v);
+	free(ring->held);
+	free(ring->agent_fault);
 	while (ring->tried) {
 		struct tried *t = ring->tried;
 
@@ -168,15 +173,27 @@ struct agent_call {
 static int on_agent_key(void *arg, const void *blob, size_t len, const char *comment)
 {
 	struct agent_call *c = arg;
+	struct keyring *ring = c->ring;
+	struct key *k = find(ring, blob, len), **held;
 	char type[64];
 
 	key_type(blob, len, type);
-	if (!*type || find(c->ring, blob, len))
+	if (!*type)
 		return 0;
-	return add(c->ring, blob, len, comment, c->path, true) ? 0 : err_nomem(c->err);
+	for (size_t i = 0; k && i < ring->held_n; i++)
+		if (ring->held[i] == k)
+			return 0;
+	if (!k)
+		k = add(ring, blob, len, comment, c->path, true);
+	held = k ? realloc(ring->held, (ring->held_n + 1) * sizeof(*held)) : NULL;
+	if (!held)
+		return err_nomem(c->err);
+	ring->held = held;
+	held[ring->held_n++] = k;
+	return 0;
 }
 
-int keyring_add_agent(struct keyring *ring, const char *path, struct dt_err *err)
+int keyring_add_agent(struct keyring *ring, const char *path, int64_t wait_ms, struct dt_err *err)
 {
 	struct dt_err why = DT_ERR_INIT;
 	struct agent_call c = { ring, path ? path : getenv("SSH_AUTH_SOCK"), &why };
@@ -184,11 +201,39 @@ int keyring_add_agent(struct keyring *ring, const char *path, struct dt_err *err
 	if (!c.path || !*c.path)
 		return 0;
 	/* an agent that is gone, hangs or talks nonsense only means that it has no keys, as for ssh(1) */
-	if (agent_list(c.path, now_ms() + AGENT_MS, on_agent_key, &c, &why) != 0 && why.code == ERR_LOCAL) {
+	if (agent_list(c.path, now_ms() + wait_ms, on_agent_key, &c, &why) == 0)
+		return 0;
+	if (why.code == ERR_LOCAL) {
 		*err = why;
 		return -1;
 	}
+	ring->agent_hangs = why.code == ERR_TIMEOUT;
+	free(ring->agent_fault);
+	if (asprintf(&ring->agent_fault, "SSH agent at %s: %s", c.path, why.msg) < 0) {
+		ring->agent_fault = NULL;
+		return err_nomem(err);
+	}
 	return 0;
+}
+
+const char *keyring_agent_fault(const struct keyring *ring)
+{
+	return ring->agent_fault;
+}
+
+bool keyring_agent_hangs(const struct keyring *ring)
+{
+	return ring->agent_hangs;
+}
+
+size_t keyring_agent_count(const struct keyring *ring)
+{
+	return ring->held_n;
+}
+
+const struct identity *keyring_agent_get(const struct keyring *ring, size_t i)
+{
+	return i < ring->held_n ? &ring->held[i]->id : NULL;
 }
 
 /*
@@ -323,16 +368,33 @@ out:
 	return r;
 }
 
-static bool certificate_beside(const char *path)
+int keyring_add_certificate(struct keyring *ring, const char *path, const struct identity **out,
+			    struct dt_err *err)
 {
-	bool there = false;
-	char *name;
+	struct dt_err ignored = DT_ERR_INIT;
+	struct key *k = NULL;
+	struct key_file f;
+	const char *why;
+	char *name, type[64];
+	int r = 0;
 
+	*out = NULL;
 	if (asprintf(&name, "%s-cert.pub", path) < 0)
-		return false;
-	there = access(name, R_OK) == 0;
+		return err_nomem(err);
+	if (load(name, &f, &why, &ignored) == 0) {
+		key_type(f.blob.data, f.blob.len, type);
+		if (f.kind == KEY_FILE_PUBLIC && str_ends(type, "-cert-v01@openssh.com")) {
+			k = find(ring, f.blob.data, f.blob.len);
+			if (!k)
+				k = add(ring, f.blob.data, f.blob.len, name, NULL, false);
+			r = k ? 0 : err_nomem(err);
+		}
+		key_file_release(&f);
+	}
 	free(name);
-	return there;
+	if (k)
+		*out = &k->id;
+	return r;
 }
 
 /* The key of a file that was not tried before.  0 with *out; 1 with *why, and err; -1. */
@@ -444,7 +506,6 @@ int keyring_add_file(struct keyring *ring, const char *path, enum key_demand dem
 			*why = text;
 		return 0;
 	}
-	k->has_certificate |= certificate_beside(path);
 	*out = &k->id;
 	return 0;
 }
@@ -462,12 +523,6 @@ const struct identity *keyring_get(const struct keyring *ring, size_t i)
 static const struct key *key_of(const struct identity *id)
 {
 	return (const struct key *)(const void *)id;
-}
-
-bool keyring_has_certificate(const struct keyring *ring, const struct identity *id)
-{
-	(void)ring;
-	return key_of(id)->has_certificate;
 }
 
 int identity_sign(const struct keyring *ring, const struct identity *id, const char *algorithm,

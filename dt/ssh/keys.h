@@ -38,10 +38,18 @@ struct keyring *keyring_new(void);
 void keyring_free(struct keyring *ring);
 
 /*
- * The keys of an agent: a socket path, or NULL for $SSH_AUTH_SOCK.  No
- * agent there is no error.  0, or -1.
+ * The keys of an agent: a socket path, or NULL for $SSH_AUTH_SOCK.  No agent
+ * there, or one that does not answer within wait_ms, is no error, but a fault.
+ * 0, or -1.
  */
-int keyring_add_agent(struct keyring *ring, const char *path, struct dt_err *err);
+int keyring_add_agent(struct keyring *ring, const char *path, int64_t wait_ms, struct dt_err *err);
+/* "SSH agent at PATH: reason" of the last agent that gave no keys, or NULL. */
+const char *keyring_agent_fault(const struct keyring *ring);
+/* It took a request and did not answer, as it would not answer ssh(1). */
+bool keyring_agent_hangs(const struct keyring *ring);
+/* What agents hold, in their order, also where a file was read before. */
+size_t keyring_agent_count(const struct keyring *ring);
+const struct identity *keyring_agent_get(const struct keyring *ring, size_t i);
 
 enum key_demand {
 	KEY_REQUIRED,	/* -I FILE: a missing, unreadable or broken file is ERR_USAGE */
@@ -49,8 +57,7 @@ enum key_demand {
 	KEY_DEFAULT	/* ~/.ssh/id_*: missing, or encrypted with no terminal, is skipped */
 };
 /*
- * One private key file, with the certificate FILE-cert.pub beside it noted.
- * The same path is read once.  Where FILE.pub (or the file itself, when it
+ * One private key file.  The same path is read once.  Where FILE.pub (or the file itself, when it
  * is a public key) names a key that an agent added before holds, that one
  * is used and nothing is asked.  *out is NULL where it was skipped; then
  * *why (may be NULL) is a static text.  A passphrase is asked at most once.
@@ -61,8 +68,12 @@ int keyring_add_file(struct keyring *ring, const char *path, enum key_demand dem
 /* All identities, agent keys first, as added. */
 size_t keyring_count(const struct keyring *ring);
 const struct identity *keyring_get(const struct keyring *ring, size_t i);
-/* The certificate beside a key file exists: only ssh(1) can use it. */
-bool keyring_has_certificate(const struct keyring *ring, const struct identity *id);
+/*
+ * The certificate beside a key file, FILE-cert.pub, as an identity that only
+ * ssh(1) can use.  *out is NULL where there is none.  0, or -1: no memory.
+ */
+int keyring_add_certificate(struct keyring *ring, const char *path, const struct identity **out,
+			    struct dt_err *err);
 
 /*
  * Signs data with the algorithm ("ssh-ed25519", "ecdsa-sha2-nistp256",

@@ -24,7 +24,7 @@ static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@open
 int lib_again(struct session *s, int64_t deadline, enum err_code code, const char *what, struct dt_err *err)
 {
 	struct lib *l = s->state;
-	char why[128];
+	char why[WIRE_REASON];
 	int r = wire_wait(&l->wire, s->env, deadline);
 
 	if (r > 0)
@@ -37,10 +37,10 @@ int lib_again(struct session *s, int64_t deadline, enum err_code code, const cha
 int lib_error(struct session *s, enum err_code code, const char *what, struct dt_err *err)
 {
 	struct lib *l = s->state;
-	char *text = NULL, why[128];
+	char *text = NULL, why[WIRE_REASON];
 	int rc = libssh2_session_last_error(l->session, &text, NULL, 0);
 
-	if (l->wire.eof || l->wire.error)
+	if (l->wire.eof || l->wire.error || *l->wire.heard.disconnect)
 		return err_set(err, code, "%s: %s", what, wire_reason(&l->wire, why, sizeof(why)));
 	if (rc == LIBSSH2_ERROR_BANNER_RECV)
 		return err_set(err, code, "%s: no SSH server answers there", what);
@@ -88,8 +88,18 @@ int lib_prefer(struct session *s, enum algorithm_kind kind, const char *list, st
 static int dropped(const struct lib *l, struct dt_err *err)
 {
 	if (err->code == ERR_CONNECT && (l->wire.eof || l->wire.error))
-		err->sys = ECONNRESET;
+		err->sys = heard_penalty(&l->wire.heard) ? EBUSY : ECONNRESET;
 	return -1;
+}
+
+/* One that speaks no SSH 2 may wait for us to say more. */
+static int handshake_again(struct session *s, int64_t deadline, struct dt_err *err)
+{
+	const struct lib *l = s->state;
+
+	if (heard_other_version(&l->wire.heard))
+		return err_set(err, ERR_CONNECT, "handshake: the host does not speak SSH 2");
+	return lib_again(s, deadline, ERR_CONNECT, "handshake", err) != 0 ? dropped(l, err) : 0;
 }
 
 static int handshake(struct session *s, bool search_hashed, int64_t deadline, struct dt_err *err)
@@ -110,8 +120,8 @@ static int handshake(struct session *s, bool search_hashed, int64_t deadline, st
 	if (lib_hostkey_prefer(s, search_hashed, err) != 0)
 		return -1;
 	while ((rc = libssh2_session_handshake(l->session, l->wire.fd)) == LIBSSH2_ERROR_EAGAIN)
-		if (lib_again(s, deadline, ERR_CONNECT, "handshake", err) != 0)
-			return dropped(l, err);
+		if (handshake_again(s, deadline, err) != 0)
+			return -1;
 	if (rc == 0)
 		return 0;
 	/* -5: no common algorithm; ssh(1) knows more of them */
@@ -169,7 +179,45 @@ static int connect_target(struct session *s, int64_t *deadline, struct dt_err *e
 	return fd;
 }
 
-static void lib_close(struct session *s);
+static void free_guarded(void *arg)
+{
+	struct lib *l = arg;
+
+	if (!l->wire.eof && !l->wire.error)
+		(void)libssh2_session_disconnect(l->session, "done");
+	wire_flush(&l->wire);
+	l->wire.dead = true;
+	(void)libssh2_session_free(l->session);
+}
+
+static void end_session(struct lib *l)
+{
+	if (l->session && !guard_call(free_guarded, l))
+		guard_abandon(l->session);
+	l->session = NULL;
+}
+
+/* What the host said comes out of libssh2 when that is freed. */
+static void add_heard(struct lib *l, struct dt_err *err)
+{
+	end_session(l);
+	if (err->code == ERR_CONNECT || err->code == ERR_AUTH || err->code == ERR_TIMEOUT)
+		heard_add(&l->wire.heard, err);
+}
+
+static void lib_close(struct session *s)
+{
+	struct lib *l = s->state;
+
+	if (!l)
+		return;
+	s->state = NULL;
+	end_session(l);
+	if (l->wire.fd >= 0)
+		(void)shutdown(l->wire.fd, SHUT_RDWR);
+	wire_release(&l->wire);
+	free(l);
+}
 
 static int lib_open(struct session *s, int64_t deadline, struct dt_err *err)
 {
@@ -196,38 +244,14 @@ static int lib_open(struct session *s, int64_t deadline, struct dt_err *err)
 		if (r == 0)
 			return 0;
 		session_give_turn(s);
+		if (r < 0)
+			add_heard(l, err);
 		lib_close(s);
 		if (r != 1)
 			return -1;
 		call.search_hashed = true;
 	}
 	return err_set(err, ERR_HOSTKEY, "the host changes its keys while we connect");
-}
-
-static void free_guarded(void *arg)
-{
-	struct lib *l = arg;
-
-	if (!l->wire.eof && !l->wire.error)
-		(void)libssh2_session_disconnect(l->session, "done");
-	wire_flush(&l->wire);
-	l->wire.dead = true;
-	(void)libssh2_session_free(l->session);
-}
-
-static void lib_close(struct session *s)
-{
-	struct lib *l = s->state;
-
-	if (!l)
-		return;
-	s->state = NULL;
-	if (l->session && !guard_call(free_guarded, l))
-		guard_abandon(l->session);
-	if (l->wire.fd >= 0)
-		(void)shutdown(l->wire.fd, SHUT_RDWR);
-	wire_release(&l->wire);
-	free(l);
 }
 
 struct fetch_call {
@@ -271,6 +295,8 @@ int lib_fetch_key(const struct ssh_env *env, const struct target *t, int64_t dea
 	l->wire.fd = connect_target(&s, &call.deadline, err);
 	if (l->wire.fd >= 0)
 		r = lib_guarded(&s, ERR_CONNECT, fetch_guarded, &call, &call.result, err);
+	if (r != 0)
+		add_heard(l, err);
 	lib_close(&s);
 	return r;
 }

@@ -267,7 +267,7 @@ static int openssh_run(struct session *s, const char *command, const char *marke
 		       struct raw_end *end, struct dt_err *err)
 {
 	const struct openssh *o = s->state;
-	struct call c = { .s = s, .req = req, .err = err, .at_once = o->lasting || o->processes };
+	struct call c = { .s = s, .req = req, .err = err, .at_once = o->lasting || o->shared || o->processes };
 	int status, r;
 
 	end->status = -1;
@@ -354,6 +354,7 @@ static int openssh_open(struct session *s, int64_t deadline, struct dt_err *err)
 		return err_sys(err, ERR_LOCAL, errno, "%s", tmp);
 	}
 	s->state = o;
+	o->shared = target_has_master(s->t);
 	if (session_take_turn(s, s->t->hostname, deadline, err) != 0) {
 		openssh_close(s);
 		return -1;

@@ -17,6 +17,7 @@ struct process {
 struct openssh {
 	char dir[64];		/* of the control socket, "m"; "": commands run here, without ssh(1) */
 	struct process *processes;
+	bool shared;		/* the control master is the user's own, at target.control_path */
 	bool lasting;		/* the control master is a process of its own, and not one of these */
 };
 
@@ -44,10 +45,10 @@ int local_argv(struct strs *argv, const char *command);
 
 /* ---- openssh_words.c: what ssh(1) says ---- */
 
-#define SAID_MAX 4096
+#define SAID_MAX 16384
 
 struct openssh_said {
-	struct buf log;		/* -E: its own words, of LogLevel VERBOSE */
+	struct buf log;		/* -E: its own words, of LogLevel DEBUG1 */
 	struct buf early;	/* what stderr said before the command began (a ProxyCommand, a banner) */
 };
 void openssh_said_init(struct openssh_said *w);

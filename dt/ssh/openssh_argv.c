@@ -78,6 +78,8 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 		(void)snprintf(number, sizeof(number), "%lld", (long long)(t->connect_timeout_ms + 999) / 1000);
 		r |= add_option(argv, "ConnectTimeout", number);
 	}
+	if (t->agent_hangs)
+		r |= add_option(argv, "IdentityAgent", "none");
 	if (t->told.hostname)
 		r |= add_expanded(argv, "HostName", t->told.hostname);
 	if (t->told.hostkey_alias)
@@ -95,7 +97,14 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	return r;
 }
 
-/* No question; and how much ssh(1) tells: "ERROR", or "VERBOSE", which tells that the login is done too. */
+/* Only ever a master of the user's own, and one that is this host's; see control.h. */
+static int add_master(struct strs *argv, const struct target *t)
+{
+	return add_option(argv, "ControlMaster", "no") ||
+	       (t->control_path ? add_expanded(argv, "ControlPath", t->control_path) : add_option(argv, "ControlPath", "none"));
+}
+
+/* No question; and how much ssh(1) tells: "ERROR", or "DEBUG1", which tells that the login is done too. */
 static int add_quiet(struct strs *argv, const char *level)
 {
 	return add_option(argv, "BatchMode", "yes") || add_option(argv, "LogLevel", level);
@@ -119,6 +128,7 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	(void)snprintf(dest, sizeof(dest), "%d", t->port);
 	r |= add_common(&inner, s, via);
 	r |= add_quiet(&inner, "ERROR");
+	r |= add_master(&inner, via);
 	r |= add_via(&inner, s, via);
 	r |= strs_add(&inner, "-W");
 	r |= buf_addf(&line, "[%s]:%s", t->hostname, dest);
@@ -137,16 +147,21 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool marked,
 		 const char *log, const char *command)
 {
+	bool shared = ((const struct openssh *)s->state)->shared;
 	char path[96];
 	int r = 0;
 
 	r |= add_common(argv, s, s->t);
 	/* a verbose one shows the host's banner on stderr: only where what comes before the marker is not the command's */
-	r |= add_quiet(argv, marked ? "VERBOSE" : "ERROR");
+	r |= add_quiet(argv, marked ? "DEBUG1" : "ERROR");
 	r |= add_via(argv, s, s->t);
 	(void)snprintf(path, sizeof(path), "%s/m", folder);
-	r |= add_option(argv, "ControlPath", path);
-	r |= add_option(argv, "ControlMaster", master ? "yes" : "no");
+	/* a master of the user's own is used, and lives on */
+	if (shared)
+		r |= add_expanded(argv, "ControlPath", s->t->control_path);
+	else
+		r |= add_option(argv, "ControlPath", path);
+	r |= add_option(argv, "ControlMaster", master && !shared ? "yes" : "no");
 	/* for as long as a pause at a terminal may be; it is ended with the session */
 	r |= add_option(argv, "ControlPersist", s->env->lasting ? "1h" : "no");
 	r |= add_option(argv, "ClearAllForwardings", "yes");
@@ -175,7 +190,8 @@ int openssh_attached_argv(struct strs *argv, const struct session *s, const char
 		r |= buf_adds(&line, "exec ") || quote_argv(&line, words, ARRAY_LEN(words));
 	else
 		r |= buf_adds(&line, command);
-	r |= add_common(argv, s, s->t) || add_via(argv, s, s->t) || add_option(argv, "LogLevel", "VERBOSE");
+	r |= add_common(argv, s, s->t) || add_via(argv, s, s->t) || add_option(argv, "LogLevel", "DEBUG1");
+	r |= add_master(argv, s->t);
 	r |= strs_add(argv, "-t") || strs_add(argv, "-E") || strs_add(argv, log);
 	r |= strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, line.data);
 	buf_release(&line);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dt/ssh/heard.h"
 #include "dt/ssh/hostkey.h"
 #include "dt/ssh/openssh.h"
 
@@ -19,35 +20,66 @@ static const struct { const char *text; enum err_code code; } meanings[] = {
 	{ "Could not resolve hostname", ERR_RESOLVE },
 };
 
+static bool begins(const char *line, size_t len, const char *head)
+{
+	return len >= strlen(head) && strncmp(line, head, strlen(head)) == 0;
+}
+
 /* Lines that a verbose ssh(1) writes of sessions that are well. */
 static bool harmless(const char *line, size_t len)
 {
-	static const char *const heads[] = { "Authenticated ", "Transferred: ", "Bytes per second: ", "Warning: Permanently added " };
+	static const char *const heads[] = {
+		"Authenticated ", "Transferred: ", "Bytes per second: ", "Warning: Permanently added ", "debug",
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
-		if (len > strlen(heads[i]) && strncmp(line, heads[i], strlen(heads[i])) == 0)
+		if (begins(line, len, heads[i]))
 			return true;
 	/* of a session with a terminal */
-	return len > 22 && strncmp(line, "Connection to ", 14) == 0 && strncmp(line + len - 8, " closed.", 8) == 0;
+	return len > 22 && begins(line, len, "Connection to ") && strncmp(line + len - 8, " closed.", 8) == 0;
+}
+
+/* The line before *end, which moves to its start; false: there is none. */
+static bool line_before(const struct buf *log, const char **end, const char **line, size_t *len)
+{
+	const char *e = *end, *start;
+
+	while (e > log->data && (e[-1] == '\n' || e[-1] == '\r' || e[-1] == ' '))
+		e--;
+	for (start = e; start > log->data && start[-1] != '\n'; start--)
+		;
+	*end = *line = start;
+	*len = (size_t)(e - start);
+	return e > start;
 }
 
 /* The last line that is not harmless: ssh's reason, or "". */
 static void last_line(const struct buf *log, char *out, size_t size)
 {
-	const char *end = log->data + log->len, *start;
+	const char *end = log->data + log->len, *line;
+	size_t len;
 
 	*out = '\0';
-	while (end > log->data) {
-		while (end > log->data && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' '))
-			end--;
-		for (start = end; start > log->data && start[-1] != '\n'; start--)
-			;
-		if (end > start && *start != '@' && !harmless(start, (size_t)(end - start))) {
-			(void)snprintf(out, size, "%.*s", (int)(end - start), start);
+	while (line_before(log, &end, &line, &len)) {
+		if (*line == '@' || harmless(line, len))
+			continue;
+		(void)snprintf(out, size, "%.*s", (int)len, line);
+		/* before that it says why: "Received disconnect from ADDRESS port N:2: TEXT" */
+		if (!begins(line, len, "Disconnected from "))
 			return;
-		}
-		end = start;
 	}
+}
+
+/* The text of a log line that has this in it, up to its end; NULL: there is none. */
+static const char *text_behind(const struct buf *log, const char *words, size_t *len)
+{
+	const char *p = strstr(log->data, words);
+
+	if (!p)
+		return NULL;
+	p += strlen(words);
+	*len = strcspn(p, "\r\n");
+	return p;
 }
 
 /* What ssh(1) says on it; a ProxyCommand that failed says more than "Connection closed by UNKNOWN port 65535". */
@@ -78,6 +110,77 @@ static int refuse_key(const struct session *s, const char *line, int64_t deadlin
 	return -1;
 }
 
+/* "key, password": what partial successes were, or "". */
+static void accepted(const struct buf *log, char *out, size_t size)
+{
+	static const char head[] = "Authenticated using \"", tail[] = "\" with partial success.";
+	const char *line = log->data;
+
+	*out = '\0';
+	for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *name = line + strlen(head);
+		size_t len, at = strlen(out);
+
+		if (strncmp(line, head, strlen(head)) != 0)
+			continue;
+		len = strcspn(name, "\"\n");
+		if (strncmp(name + len, tail, strlen(tail)) != 0)
+			continue;
+		if (strncmp(name, "publickey", len) == 0)
+			(void)snprintf(out + at, size - at, "%skey", at ? ", " : "");
+		else
+			(void)snprintf(out + at, size - at, "%s%.*s", at ? ", " : "", (int)len, name);
+	}
+}
+
+/* A login that was refused: "USER@HOST: Permission denied (METHODS)." or a disconnect. */
+static int refused(const struct session *s, const struct openssh_said *w, const char *line, struct dt_err *err)
+{
+	const char *text = strstr(line, "Permission denied ("), *why;
+	char done[64];
+	size_t len;
+
+	accepted(&w->log, done, sizeof(done));
+	why = text ? NULL : text_behind(&w->log, "Received disconnect from ", &len);
+	/* behind "ADDRESS port N:2: " */
+	if (why)
+		text = memmem(why, len, ": ", 2);
+	if (why && text)
+		(void)err_set(err, ERR_AUTH, "%s%s%.*s", done, *done ? " accepted, but " : "", (int)(len - (size_t)(text + 2 - why)),
+			      text + 2);
+	else if (text && *done)
+		(void)err_set(err, ERR_AUTH, "%s accepted; the host also wants: %.*s", done, (int)strcspn(text + 19, ")"), text + 19);
+	else
+		(void)err_set(err, ERR_AUTH, "%s", text ? text : line);
+	target_add_passed_over(s->t, err);
+	return -1;
+}
+
+/* What the host said before SSH began, and what came on stderr: a banner, or a ProxyCommand's words. */
+static void add_heard(const struct openssh_said *w, struct dt_err *err)
+{
+	char version[HEARD_TEXT];
+	size_t len = 0;
+	int n;
+	const char *text = text_behind(&w->log, "kex_exchange_identification: banner line 0: ", &len);
+
+	if (text && heard_is_penalty(text))
+		err->sys = EBUSY;
+	if (text)
+		heard_add_text(text, len, err);
+	text = text_behind(&w->log, "Remote protocol version ", &len);
+	if (text && strncmp(text, "2.", 2) != 0 && strncmp(text, "1.99,", 5) != 0) {
+		/* "1.5, remote software version NAME" */
+		size_t number = strcspn(text, ",\n"), name = strlen(", remote software version ");
+
+		name = len > number + name ? number + name : len;
+		n = snprintf(version, sizeof(version), "SSH-%.*s-%.*s", (int)number, text, (int)(len - name), text + name);
+		heard_add_text(version, n < (int)sizeof(version) ? (size_t)n : sizeof(version) - 1, err);
+	}
+	if (text_behind(&w->log, "SSH2_MSG_SERVICE_ACCEPT received", &len))
+		heard_add_text(w->early.data, w->early.len, err);
+}
+
 /* It ended before it had logged in, by one of the words that we know: -1; 0: by another. */
 static int known_failure(const struct session *s, const struct openssh_said *w, const char *line, int64_t deadline,
 			 struct dt_err *err)
@@ -89,9 +192,9 @@ static int known_failure(const struct session *s, const struct openssh_said *w, 
 			continue;
 		if (meanings[i].code == ERR_HOSTKEY)
 			return refuse_key(s, line, deadline, err);
-		/* "user@host: " before it is ssh's */
-		text = meanings[i].code == ERR_AUTH ? strstr(line, "Permission denied") : NULL;
-		return err_set(err, meanings[i].code, "%s", text ? text : line);
+		if (meanings[i].code == ERR_AUTH)
+			return refused(s, w, line, err);
+		return err_set(err, meanings[i].code, "%s", line);
 	}
 	return 0;
 }
@@ -131,12 +234,16 @@ int openssh_failure(const struct session *s, const struct openssh_said *w, bool 
 
 	reason_line(w, line, sizeof(line));
 	if (!may_have_begun && !openssh_logged_in(w)) {
-		if (known_failure(s, w, line, deadline, err) != 0)
-			return -1;
-		(void)err_set(err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the login");
-		for (size_t i = 0; i < ARRAY_LEN(drops); i++)
-			if (strstr(w->log.data, drops[i]))
-				err->sys = ECONNRESET;
+		if (known_failure(s, w, line, deadline, err) == 0 && strstr(w->log.data, "Server accepts key: ")) {
+			(void)err_set(err, ERR_AUTH, "key accepted, but no login: %s", line);
+		} else if (!err->code) {
+			(void)err_set(err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the login");
+			for (size_t i = 0; i < ARRAY_LEN(drops); i++)
+				if (strstr(w->log.data, drops[i]))
+					err->sys = ECONNRESET;
+		}
+		if (err->code == ERR_CONNECT || err->code == ERR_AUTH)
+			add_heard(w, err);
 		return -1;
 	}
 	/* the host said that it does not run it */

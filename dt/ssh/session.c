@@ -60,19 +60,18 @@ int session_waited(int r, const char *what, struct dt_err *err)
 static const char *needs_openssh(const struct session *s)
 {
 	const struct target *t = s->t;
-	size_t usable = 0;
 
+	if (target_has_master(t))
+		return "a ControlMaster of ssh_config is connected";
 	if (t->openssh_because)
 		return t->openssh_because;
 	if (!t->shell)
 		return "the host has no POSIX shell, and only ssh(1) can tell its exit status";
 	for (const struct target *hop = t->via; hop; hop = hop->via)
-		if (hop->openssh_because)
+		if (hop->openssh_because || target_has_master(hop))
 			return "a jump host needs ssh(1)";
-	for (size_t i = 0; i < t->id_count; i++)
-		usable += libssh2_can_use(t, t->ids[i]);
-	if (!usable && !s->env->password && (t->id_count || t->ssh_has_more))
-		return "no key here that libssh2 can use";
+	if (t->id_count && !libssh2_can_use(t, t->ids[0]) && !s->env->password)
+		return "libssh2 cannot use the first key";
 	return NULL;
 }
 

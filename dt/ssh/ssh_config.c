@@ -542,3 +542,31 @@ int ssh_config_lookup(const struct ssh_config *c, const char *host, const struct
 	buf_release(&u.name);
 	return r;
 }
+
+/* The Host or Match line above a line. */
+static bool find_block(const struct conf_file *f, const char *where, const struct conf_line *above, const struct conf_line **out)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct conf_line *l = &f->lines[i];
+
+		if (l->where == where) {
+			*out = above;
+			return true;
+		}
+		for (size_t k = 0; k < l->file_count; k++)
+			if (find_block(l->files[k], where, above, out))
+				return true;
+		if (l->keyword && (l->keyword->treat == CONF_HOST || l->keyword->treat == CONF_MATCH))
+			above = l;
+	}
+	return false;
+}
+
+bool ssh_config_is_for_one(const struct ssh_config *c, const struct ssh_value *v)
+{
+	const struct conf_line *block = NULL;
+
+	for (size_t i = 0; i < c->root_count && !block; i++)
+		(void)find_block(c->roots[i], v->where, NULL, &block);
+	return block && block->keyword->treat == CONF_HOST && block->args.n == 1 && !strpbrk(block->args.v[0], "*?!");
+}

@@ -54,6 +54,7 @@ struct ssh_host_config {
 	struct ssh_value userknownhostsfile, globalknownhostsfile;	/* as written: several, quoted */
 	struct ssh_value identitiesonly, hashknownhosts;	/* "yes", "no" */
 	struct ssh_value identityagent;	/* as written; never with tokens or variables */
+	struct ssh_value controlpath;	/* as written; dt/ssh/control.h */
 	struct ssh_value stricthostkeychecking;	/* "yes", "no", "ask", "accept-new" */
 	/*
 	 * Lists of algorithms as written: "a,b", also with the signs + - ^ and
@@ -101,6 +102,8 @@ struct ssh_config_told {
  */
 int ssh_config_lookup(const struct ssh_config *c, const char *host, const struct ssh_config_told *told,
 		      struct ssh_host_config *out, struct dt_err *err);
+/* Does a value stand below a Host line that names one host, and nothing else? */
+bool ssh_config_is_for_one(const struct ssh_config *c, const struct ssh_value *v);
 void ssh_host_config_release(struct ssh_host_config *h);
 /* Is there a line with this keyword in any file, whether it applies or not? */
 bool ssh_config_mentions(const struct ssh_config *c, const char *keyword);

@@ -34,7 +34,10 @@ struct target {
 	const struct keyring *ring;
 	const struct identity *const *ids;	/* to offer, in order */
 	size_t id_count;
-	bool ssh_has_more;	/* ssh(1) has credentials that libssh2 cannot use: try it after ERR_AUTH */
+	/* "PATH: reason" of each key that is not among them, an agent's too; NULL-terminated, or NULL */
+	const char *const *passed_over;
+	bool agent_hangs;	/* ssh(1) is not to wait for it */
+	const char *control_path;	/* where ssh_config has a ControlMaster listen for this host, or NULL */
 	const struct known_hosts *known_hosts;
 	/*
 	 * What ssh(1) is told because dt's own command line or inventory set
@@ -70,5 +73,10 @@ struct target {
 	const char *openssh_because;	/* why ssh(1) is needed, where known beforehand; or NULL */
 	int64_t connect_timeout_ms;
 };
+
+/* Adds to the error of a login which keys were passed over, shortly. */
+void target_add_passed_over(const struct target *t, struct dt_err *err);
+/* A ControlMaster of the user's own answers at control_path: ssh(1) logs in through it. */
+bool target_has_master(const struct target *t);
 
 #endif

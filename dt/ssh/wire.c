@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,8 +58,13 @@ void *wire_realloc(void *old, size_t n, void **abstract)
 
 void wire_free(void *p, void **abstract)
 {
-	if (p)
-		account(*abstract, 0, malloc_usable_size(p));
+	struct wire *w = *abstract;
+
+	if (p) {
+		/* libssh2 keeps banners, and whether a refusal is a partial success, to itself: here it lets go of them */
+		heard_packet(&w->heard, p, malloc_usable_size(p));
+		account(w, 0, malloc_usable_size(p));
+	}
 	free(p);
 }
 
@@ -107,7 +113,7 @@ static ssize_t on_send(libssh2_socket_t fd, const void *data, size_t len, int fl
 
 	(void)fd;
 	(void)flags;
-	if (w->dead || w->error)
+	if (w->dead || w->mute || w->error)
 		return -EPIPE;
 	if (buf_add(&w->queue, data, len) != 0) {
 		w->error = ENOBUFS;
@@ -132,6 +138,7 @@ static ssize_t receive(struct wire *w, void *data, size_t len)
 		n = recv(w->fd, data, len, 0);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
+		heard_opening(&w->heard, data, (size_t)n);
 		w->received += (uint64_t)n;
 		w->burst += (size_t)n;
 		if (w->received < FIRST)
@@ -180,8 +187,20 @@ static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, v
 	return (ssize_t)left;
 }
 
+/* libssh2.h, LIBSSH2_DISCONNECT_FUNC */
+static void on_disconnect(LIBSSH2_SESSION *session, int reason, const char *text, int len, const char *language,
+			  int language_len, void **abstract)
+{
+	struct wire *w = *abstract;
+
+	(void)session, (void)reason, (void)language, (void)language_len;
+	if (text && len > 0)
+		heard_disconnect(&w->heard, text, (size_t)len);
+}
+
 void wire_attach(struct wire *w, LIBSSH2_SESSION *session)
 {
+	void (*bye)(LIBSSH2_SESSION *, int, const char *, int, const char *, int, void **) = on_disconnect;
 	ssize_t (*snd)(libssh2_socket_t, const void *, size_t, int, void **) = on_send;
 	ssize_t (*rcv)(libssh2_socket_t, void *, size_t, int, void **) = on_recv;
 	void *p;
@@ -193,6 +212,8 @@ void wire_attach(struct wire *w, LIBSSH2_SESSION *session)
 	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_SEND, p);
 	memcpy(&p, &rcv, sizeof(p));
 	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_RECV, p);
+	memcpy(&p, &bye, sizeof(p));
+	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_DISCONNECT, p);
 }
 
 int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline)
@@ -214,6 +235,10 @@ int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline)
 
 const char *wire_reason(const struct wire *w, char *out, size_t size)
 {
+	if (*w->heard.disconnect) {
+		(void)snprintf(out, size, "the host disconnected: %s", w->heard.disconnect);
+		return out;
+	}
 	if (w->error)
 		return err_text(w->error, out, size);
 	return w->eof ? "connection closed by the host" : "protocol error";

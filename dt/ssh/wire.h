@@ -15,6 +15,14 @@
 
 #include "dt/base/buf.h"
 #include "dt/ssh/env.h"
+#include "dt/ssh/heard.h"
+
+/* A keyboard-interactive dialogue, while one may come. */
+struct dialogue {
+	const struct secret *secret;	/* the answer to the first question, or NULL */
+	bool answered;
+	char asks[HEARD_TEXT];		/* what nobody here can answer: the login ends there */
+};
 
 struct wire {
 	int fd;
@@ -27,7 +35,9 @@ struct wire {
 	bool eof;		/* the peer has closed its side */
 	int error;		/* errno of a failed send or receive, else 0 */
 	bool dead;		/* tear-down: every call fails at once */
-	const struct secret *secret; /* for a keyboard-interactive prompt, while one may come */
+	bool mute;		/* nothing more is sent */
+	struct dialogue *dialogue;
+	struct heard heard;
 	/*
 	 * Bytes received so far.  Each call into libssh2 may take in what another
 	 * one waits for (data of the other stream, of another channel, a window):
@@ -58,7 +68,8 @@ bool wire_full(const struct wire *w);
  * left to read.
  */
 int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline);
-/* Why it ended: "connection closed by the host", or errno's text. */
+/* Why it ended: what the host said when it disconnected, "connection closed by the host", or errno's text. */
+#define WIRE_REASON (HEARD_TEXT + 32)
 const char *wire_reason(const struct wire *w, char *buf, size_t size);
 
 #endif

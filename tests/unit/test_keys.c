@@ -340,12 +340,17 @@ static void test_refusals(void)
 static void test_certificate_beside(void)
 {
 	struct keyring *ring = keyring_new();
-	const struct identity *with, *without = add(ring, "p256", KEY_REQUIRED);
+	const struct identity *with, *without;
+	struct dt_err err = DT_ERR_INIT;
 
 	CHECK_INT(run("cd %s && ssh-keygen -q -s ed25519 -I me -n root p384.pub 2>/dev/null", dir), 0);
 	with = add(ring, "p384", KEY_REQUIRED);
-	CHECK(with && keyring_has_certificate(ring, with) && !with->certificate);
-	CHECK(without && !keyring_has_certificate(ring, without));
+	CHECK(with && !with->certificate);
+	CHECK_INT(keyring_add_certificate(ring, at("p384"), &with, &err), 0);
+	CHECK(with && with->certificate && !with->from_agent);
+	CHECK_STR(with->type, "ecdsa-sha2-nistp384-cert-v01@openssh.com");
+	CHECK_INT(keyring_add_certificate(ring, at("p256"), &without, &err), 0);
+	CHECK(!without);
 	CHECK_INT(unlink(at("p384-cert.pub")), 0);
 	keyring_free(ring);
 }
@@ -475,8 +480,8 @@ static void test_agent(void)
 	CHECK_INT(run("cd %s && ssh-keygen -q -s ed25519 -I me -n root p521.pub 2>/dev/null", dir), 0);
 	agent_start(&agent, "ed25519 rsa p521");
 	CHECK_INT(add(ring, "p256", KEY_REQUIRED) != NULL, 1);
-	CHECK_INT(keyring_add_agent(ring, NULL, &err), 0);
-	CHECK_INT(keyring_add_agent(ring, getenv("SSH_AUTH_SOCK"), &err), 0); /* twice: nothing new */
+	CHECK_INT(keyring_add_agent(ring, NULL, 10000, &err), 0);
+	CHECK_INT(keyring_add_agent(ring, getenv("SSH_AUTH_SOCK"), 10000, &err), 0); /* twice: nothing new */
 	CHECK_INT(keyring_count(ring), 5);
 	CHECK_STR(keyring_get(ring, 0)->name, "a comment");
 	CHECK(!keyring_get(ring, 4)->from_agent);
@@ -498,7 +503,7 @@ static void test_agent(void)
 	CHECK(id && id->from_agent);
 	/* so does the private file, and memory signs then: also when the agent is gone */
 	id = add(ring, "p521", KEY_REQUIRED);
-	CHECK(id && id->from_agent && keyring_has_certificate(ring, id));
+	CHECK(id && id->from_agent);
 	CHECK_INT(keyring_count(ring), 5);
 	agent_stop(&agent);
 	CHECK(signs(ring, id, "p521", "ecdsa-sha2-nistp521"));
@@ -520,7 +525,7 @@ static void test_agent_has_encrypted(void)
 	CHECK_INT(run("cd %s && cp ed25519 locked && cp rsa.pem locked.pem && cp rsa.pem.pub locked.pem.pub && "
 		      "ssh-keygen -q -p -P '' -N secret -f locked >/dev/null && "
 		      "ssh-keygen -q -p -m PEM -P '' -N secret -f locked.pem >/dev/null", dir), 0);
-	CHECK_INT(keyring_add_agent(ring, NULL, &err), 0);
+	CHECK_INT(keyring_add_agent(ring, NULL, 10000, &err), 0);
 	id = add(ring, "locked", KEY_REQUIRED);		/* it shows its public key */
 	CHECK(id && id->from_agent && signs(ring, id, "ed25519", "ssh-ed25519"));
 	id = add(ring, "locked.pem", KEY_REQUIRED);	/* the file beside it does */
@@ -539,10 +544,10 @@ static void test_no_agent(void)
 	struct dt_err err = DT_ERR_INIT;
 
 	CHECK_INT(unsetenv("SSH_AUTH_SOCK"), 0);
-	CHECK_INT(keyring_add_agent(ring, NULL, &err), 0);
-	CHECK_INT(keyring_add_agent(ring, at("nothing"), &err), 0);
-	CHECK_INT(keyring_add_agent(ring, at("ed25519"), &err), 0);
-	CHECK_INT(keyring_add_agent(ring, (char[200]){ [0 ... 198] = 'x' }, &err), 0);
+	CHECK_INT(keyring_add_agent(ring, NULL, 10000, &err), 0);
+	CHECK_INT(keyring_add_agent(ring, at("nothing"), 10000, &err), 0);
+	CHECK_INT(keyring_add_agent(ring, at("ed25519"), 10000, &err), 0);
+	CHECK_INT(keyring_add_agent(ring, (char[200]){ [0 ... 198] = 'x' }, 10000, &err), 0);
 	CHECK_INT(keyring_count(ring), 0);
 	CHECK_INT(err.code, ERR_NONE);
 	keyring_free(ring);
@@ -632,7 +637,7 @@ static void test_agent_lies(void)
 
 	buf_init(&sig, 4096);
 	liar_start(&l, &t);
-	CHECK_INT(keyring_add_agent(ring, at("liar"), &err), 0);
+	CHECK_INT(keyring_add_agent(ring, at("liar"), 10000, &err), 0);
 	CHECK_INT(keyring_count(ring), 1);
 	id = keyring_get(ring, 0);
 	CHECK_STR(id ? id->name : NULL, "abcd");
@@ -659,7 +664,7 @@ static void test_agent_lies(void)
 	for (size_t len = 0; len < sizeof(list) - 1; len++) {
 		ring = keyring_new();
 		l.list_len = len;
-		CHECK_INT(keyring_add_agent(ring, at("liar"), &err), 0);
+		CHECK_INT(keyring_add_agent(ring, at("liar"), 10000, &err), 0);
 		CHECK_INT(keyring_count(ring), 0);
 		keyring_free(ring);
 	}
