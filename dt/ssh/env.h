@@ -26,5 +26,8 @@ struct ssh_env {
  * Returns revents of fd, 0 when the deadline passed, -1 when cancelled.
  */
 int ssh_wait(const struct ssh_env *env, int fd, short events, int64_t deadline);
+/* The same, and until also (-1: none) is readable: then SSH_WAIT_ALSO is in what it returns. */
+int ssh_wait_also(const struct ssh_env *env, int fd, short events, int also, int64_t deadline);
+#define SSH_WAIT_ALSO 0x10000
 
 #endif

@@ -65,7 +65,10 @@ static void refill(struct feed *f)
 
 	f->done = 0;
 	f->chunk.len = room ? f->req->input(f->req->arg, room, CHUNK) : 0;
-	f->ended = !f->chunk.len;
+	f->later = f->chunk.len == SESSION_LATER;
+	if (f->later)
+		f->chunk.len = 0;
+	f->ended = !f->chunk.len && !f->later;
 }
 
 const char *feed_next(struct feed *f, size_t *len)
@@ -98,7 +101,12 @@ void feed_wrote(struct feed *f, size_t len)
 
 bool feed_wants(const struct feed *f)
 {
-	return f->answer.len || (f->open && !feed_is_done(f));
+	return f->answer.len || (f->open && !f->later && !feed_is_done(f));
+}
+
+int feed_fd(const struct feed *f)
+{
+	return f->later && !f->answer.len ? f->req->input_fd : -1;
 }
 
 bool feed_is_done(const struct feed *f)

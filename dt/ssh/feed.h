@@ -16,6 +16,7 @@ struct feed {
 	struct buf chunk;	/* of req->input */
 	size_t done;		/* of req->in, or of chunk */
 	bool ended;		/* req->input has no more */
+	bool later;		/* it has nothing yet */
 	bool open;		/* req->in may go */
 	int asked;
 };
@@ -31,8 +32,10 @@ void feed_stderr_end(struct feed *f);
 /* What may be written now, *len bytes of it; may call req->input. */
 const char *feed_next(struct feed *f, size_t *len);
 void feed_wrote(struct feed *f, size_t len);
-/* Something may be left to write. */
+/* Something may be left to write, now. */
 bool feed_wants(const struct feed *f);
+/* Readable once feed_next is to be called again, where there is nothing to write now but may be; else -1. */
+int feed_fd(const struct feed *f);
 /* Nothing is left, and nothing will come: end of file. */
 bool feed_is_done(const struct feed *f);
 

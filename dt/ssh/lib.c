@@ -25,7 +25,7 @@ int lib_again(struct session *s, int64_t deadline, enum err_code code, const cha
 {
 	struct lib *l = s->state;
 	char why[WIRE_REASON];
-	int r = wire_wait(&l->wire, s->env, deadline);
+	int r = wire_wait(&l->wire, s->env, -1, deadline);
 
 	if (r > 0)
 		return 0;

@@ -131,7 +131,7 @@ static int pump(struct run_call *c)
 				continue;
 			return err_set(c->err, ERR_KILLED, "interrupted");
 		}
-		r = wire_wait(&l->wire, c->s->env, deadline);
+		r = wire_wait(&l->wire, c->s->env, feed_fd(&c->feed), deadline);
 		if (r == 0)
 			return err_set(c->err, ERR_TIMEOUT, "the command did not end in time");
 		if (r == -1)

@@ -219,6 +219,7 @@ static int pump(struct call *c)
 		struct pollfd fds[] = {
 			{ c->s->env->cancel_fd, POLLIN, 0 }, { p->out, POLLIN, 0 }, { p->err, POLLIN, 0 },
 			{ c->p->log, POLLIN, 0 }, { wants ? p->in : -1, POLLOUT, 0 },
+			{ p->in >= 0 ? feed_fd(&c->feed) : -1, POLLIN, 0 },
 		};
 		int64_t deadline = deadline_now(c, connect);
 		int64_t wake = now_ms() + (ended ? 20 : 200);
@@ -244,7 +245,7 @@ static int pump(struct call *c)
 			read_fd_some(c, &p->err, SESSION_STDERR);
 		if (fds[1].revents)
 			read_fd_some(c, &p->out, SESSION_STDOUT);
-		if (fds[4].revents)
+		if (fds[4].revents || fds[5].revents)
 			write_some(c);
 		if (c->failed)
 			return -1;

@@ -65,14 +65,21 @@ const char *session_transport(const struct session *s);	/* "libssh2", "openssh" 
 /* Why this transport was taken, or NULL. */
 const char *session_because(const struct session *s);
 
+#define SESSION_LATER ((size_t)-1)
+
 enum { SESSION_STDOUT = 1, SESSION_STDERR = 2 };
 
 struct session_exec {
 	const char *command;	/* for the user's login shell there */
 	const char *in;		/* stdin; then end of file */
 	size_t in_len;
-	/* Or stdin from here, up to size bytes at a time; returns how many, 0: end of file. */
+	/*
+	 * Or stdin from here, up to size bytes at a time; returns how many, 0: end of
+	 * file, SESSION_LATER: nothing yet, and input_fd is readable once it is to be
+	 * asked again.  It never waits.
+	 */
 	size_t (*input)(void *arg, char *room, size_t size);
+	int input_fd;
 	bool wrap;		/* prove the exit status and allow a clean kill; needs a POSIX sh there */
 	int64_t deadline;	/* 0: none */
 	int64_t timeout_ms;	/* from when the command begins; 0: none */

@@ -216,7 +216,7 @@ void wire_attach(struct wire *w, LIBSSH2_SESSION *session)
 	(void)libssh2_session_callback_set(session, LIBSSH2_CALLBACK_DISCONNECT, p);
 }
 
-int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline)
+int wire_wait(struct wire *w, const struct ssh_env *env, int also, int64_t deadline)
 {
 	short events = POLLIN;
 	int r;
@@ -227,7 +227,7 @@ int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline)
 		return -2;
 	if (w->queue.len)
 		events |= POLLOUT;
-	r = ssh_wait(env, w->fd, events, deadline);
+	r = ssh_wait_also(env, w->fd, events, also, deadline);
 	if (r > 0 && (r & POLLOUT))
 		wire_flush(w);
 	return r > 0 ? 1 : r;

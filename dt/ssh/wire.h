@@ -65,9 +65,9 @@ bool wire_full(const struct wire *w);
 /*
  * Waits until something can go on.  1: try again, 0: the deadline passed,
  * -1: cancelled, -2: the connection has ended (eof or error) and nothing is
- * left to read.
+ * left to read.  also (-1: none): what is readable there is something too.
  */
-int wire_wait(struct wire *w, const struct ssh_env *env, int64_t deadline);
+int wire_wait(struct wire *w, const struct ssh_env *env, int also, int64_t deadline);
 /* Why it ended: what the host said when it disconnected, "connection closed by the host", or errno's text. */
 #define WIRE_REASON (HEARD_TEXT + 32)
 const char *wire_reason(const struct wire *w, char *buf, size_t size);
