@@ -91,7 +91,8 @@ struct dt_exit {
 enum {
 	DT_EXEC_SUDO = 1,	/* run as root through sudo(8) */
 	DT_EXEC_RAW = 2,	/* no wrapping: for hosts without a POSIX shell */
-	DT_EXEC_BULK = 4	/* many bytes will go: by the transport that is fastest for them */
+	DT_EXEC_BULK = 4,	/* many bytes will go: by the transport that is fastest for them */
+	DT_EXEC_STDIN = 8	/* a command on the host; its stdin is dt's own, after stdin_for_hosts */
 };
 enum { DT_STDOUT = 1, DT_STDERR = 2 };
 
@@ -296,6 +297,13 @@ struct dt_services {
 	 */
 	int (*sh)(struct dt_task *, const struct dt_exec *, const char *text, const char *const *words, size_t n,
 		  struct dt_exit *end);
+	/*
+	 * prepare: exec will have DT_EXEC_STDIN: dt's own standard input to each
+	 * host from its beginning, as it comes, and no more of it is read than
+	 * some command wants.  Hosts may be so many bytes apart in it, which are
+	 * kept in a file meanwhile.  DT_OK, or DT_FAIL after refuse().
+	 */
+	int (*stdin_for_hosts)(struct dt_call *, long long apart);
 };
 
 /*

@@ -8,6 +8,7 @@ static int ssh_run(struct dt_task *task, const struct dt_call *call, const struc
 
 static const struct dt_param ssh_params[] = {
 	{ .name = "stdin", .type = DT_BOOL, .flags = DT_OPTION, .help = "pass dt's own standard input to every host" },
+	{ .name = "stdin-max", .type = DT_SIZE, .flags = DT_OPTION, .def = "1G", .help = "how far hosts may be apart in it" },
 	{ .name = "command", .flags = DT_REQUIRED | DT_REST, .help = "command line for the login shell on the host" },
 	{ 0 }
 };
@@ -20,7 +21,6 @@ static const struct dt_verb ssh_verbs[] = {
 		.params = ssh_params,
 		.prepare = command_prepare,
 		.run = ssh_run,
-		.finish = command_finish,
 	},
 	{ 0 }
 };

@@ -27,8 +27,7 @@ uint64_t spool_end(const struct spool *s)
 	return s->written + s->tail.len;
 }
 
-/* A file that nobody else can name. */
-static int open_file_without_name(void)
+int spool_file(void)
 {
 	const char *dir = getenv("TMPDIR");
 	struct buf path;
@@ -57,7 +56,7 @@ static int open_file_without_name(void)
 static int write_out(struct spool *s, const char *data, size_t len)
 {
 	if (s->fd < 0)
-		s->fd = open_file_without_name();
+		s->fd = spool_file();
 	if (s->fd < 0)
 		return -1;
 	while (len) {

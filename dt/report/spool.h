@@ -27,4 +27,7 @@ int spool_add(struct spool *s, const void *data, size_t len);
 /* Adds len bytes from place at to out. */
 int spool_read(struct spool *s, uint64_t at, size_t len, struct buf *out);
 
+/* A file that nobody else can name, in TMPDIR, or /var/tmp.  -1: errno. */
+int spool_file(void);
+
 #endif

@@ -128,6 +128,22 @@ static const char *service_read_stdin(struct dt_call *c, size_t *len)
 	return c->input->data;
 }
 
+static int service_stdin_for_hosts(struct dt_call *c, long long apart)
+{
+	struct dt_err err = DT_ERR_INIT;
+
+	if (c->stdin_fd < 0)
+		(void)err_set(&err, ERR_USAGE, "standard input was read already");
+	else if (apart < INPUT_APART_MIN)
+		(void)err_set(&err, ERR_USAGE, "hosts must be able to be a megabyte apart in standard input");
+	else if (!c->stream)
+		c->stream = input_new(c->stdin_fd, c->hosts->n, (uint64_t)apart, &err);
+	if (c->stream)
+		return DT_OK;
+	service_refuse(c, "%s", err.msg);
+	return DT_FAIL;
+}
+
 /* One key is handed on when all its lines are there. */
 struct ini_call {
 	dt_ini_fn *each;
@@ -429,6 +445,7 @@ const struct dt_services services = {
 	.task_index = service_task_index,
 	.row = service_row,
 	.sh = service_sh,
+	.stdin_for_hosts = service_stdin_for_hosts,
 };
 
 /* ---- the call ---- */
@@ -458,6 +475,7 @@ void call_free(struct dt_call *c)
 	if (c->input)
 		buf_release(c->input);
 	free(c->input);
+	input_free(c->stream);
 	filesets_free(c->filesets);
 	for (size_t i = 0; i < c->asked_count; i++)
 		secret_free(c->asked[i]);

@@ -4,6 +4,7 @@
 #ifndef DT_RUN_SERVICES_IMPL_H
 #define DT_RUN_SERVICES_IMPL_H
 
+#include "dt/run/input.h"
 #include "dt/run/services.h"
 #include "dt/ssh/session.h"
 
@@ -25,6 +26,7 @@ struct dt_call {
 	struct secret **asked;		/* typed answers */
 	size_t asked_count;
 	struct buf *input;		/* dt's stdin, once read */
+	struct input *stream;		/* dt's stdin for commands on hosts, or NULL */
 	struct report *reports;		/* of an inventory verb, one a host */
 	bool editing;			/* a transaction on the store is open */
 	struct dt_fileset *filesets;	/* of push_files and pull_files */
@@ -50,6 +52,7 @@ struct dt_task {
 	char run[17];			/* what its pushes are kept by, for an undo */
 	bool bad;			/* an outcome that cannot become okay is recorded */
 	const struct dt_exec *exec;	/* the one under way */
+	struct input_reader input;	/* of call->stream */
 };
 
 extern const struct dt_services services;

@@ -127,6 +127,8 @@ static int run_on(struct dt_task *t, const struct target *target, struct session
 	for (int tries = 0;; tries++) {
 		int r = *s ? 0 : connect_task(t, target, s, err);
 
+		if (r == 0 && t->input.inside)
+			r = input_rewind(t->call->stream, &t->input, err);
 		if (r == 0)
 			r = session_run(*s, req, got, err);
 		if (r != 0 && err->code == ERR_CONNECT && err->sys == ESTALE) {
@@ -209,6 +211,14 @@ static size_t on_input(void *arg, char *room, size_t size)
 	return t->exec->input(t->exec->arg, room, size);
 }
 
+static size_t on_stdin(void *arg, char *room, size_t size)
+{
+	struct dt_task *t = arg;
+	size_t n = input_take(t->call->stream, &t->input, room, size);
+
+	return n == INPUT_LATER ? SESSION_LATER : n;
+}
+
 /* The words before a command that sudo(8) runs, and the markers it speaks with. */
 struct sudo {
 	char prompt[40], ready[40];
@@ -254,7 +264,7 @@ static int exec_interactive(struct dt_task *t, const struct dt_exec *e, struct d
 	struct session_exit got;
 	struct dt_err err = DT_ERR_INIT;
 
-	if (e->in_len || e->input) {
+	if (e->in_len || e->input || (e->flags & DT_EXEC_STDIN)) {
 		(void)err_set(&err, ERR_LOCAL, "-i leaves standard input to the terminal, and this needs it");
 		return task_error(t, &err);
 	}
@@ -273,7 +283,7 @@ static int exec_interactive(struct dt_task *t, const struct dt_exec *e, struct d
 static int keep_name(struct dt_task *t, const struct dt_exec *e, struct session_exec *req, char *name, size_t size,
 		     struct dt_err *err)
 {
-	if (e->in_len || e->input || (e->flags & DT_EXEC_SUDO))
+	if (e->in_len || e->input || (e->flags & (DT_EXEC_SUDO | DT_EXEC_STDIN)))
 		return err_set(err, ERR_LOCAL, "--keep is for commands that get no input");
 	if (!req->wrap)
 		return err_set(err, ERR_LOCAL, "--keep needs a POSIX shell on the host");
@@ -281,6 +291,31 @@ static int keep_name(struct dt_task *t, const struct dt_exec *e, struct session_
 	req->keep = name;
 	req->keep_max = t->env->max_output + 1;	/* one more, so that it shows */
 	return 0;
+}
+
+static int begin_stdin(struct dt_task *t, struct session_exec *req, struct dt_err *err)
+{
+	if (!t->call->stream)
+		return err_set(err, ERR_LOCAL, "the module has not asked for standard input");
+	if (input_enter(t->call->stream, &t->input, err) != 0)
+		return -1;
+	req->input = on_stdin;
+	req->input_fd = t->input.fd;
+	req->enough = &t->input.failed;
+	return 0;
+}
+
+/* A command whose input failed was ended, and not told that it were whole. */
+static void end_stdin(struct dt_task *t, int r, struct dt_err *err)
+{
+	char there[sizeof(err->msg)];
+
+	input_leave(t->call->stream, &t->input);
+	if (r == 0 || err->code != ERR_KILLED || !t->input.failed)
+		return;
+	(void)snprintf(there, sizeof(there), "%s", strchr(err->msg, ';') ? strchr(err->msg, ';') : "");
+	input_error(t->call->stream, err);
+	(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg), "%s", there);
 }
 
 int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end)
@@ -303,6 +338,8 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 		return exec_interactive(t, e, end);
 	if (t->env->keep && keep_name(t, e, &req, kept, sizeof(kept), &err) != 0)
 		return task_error(t, &err);
+	if ((e->flags & DT_EXEC_STDIN) && begin_stdin(t, &req, &err) != 0)
+		return task_error(t, &err);
 	buf_init(&sudo.command, 0);
 	if (e->flags & DT_EXEC_SUDO) {
 		if (sudo_command(&sudo, e->command, t->env->sudo != NULL) != 0) {
@@ -320,6 +357,8 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 	r = run_command(t, e, &req, &got, &err);
 	t->exec = NULL;
 	buf_release(&sudo.command);
+	if (e->flags & DT_EXEC_STDIN)
+		end_stdin(t, r, &err);
 	if (r != 0 && err.code == ERR_KILLED && e->enough && *e->enough)
 		return DT_FAIL;
 	if (r != 0)
@@ -465,7 +504,11 @@ void task_run(const struct dt_call *c, const struct task_env *env, size_t index,
 	r->user = t.target->unknown.user ? NULL : t.target->user;
 	r->began_ms = now_ms();
 	random_hex(t.run, 8);
+	if (c->stream && !env->survey)
+		input_expect(c->stream);
 	decide(&t, c->module->script ? script_run(&t) : (env->survey ? v->survey : v->run)(&t, c, &services));
+	if (c->stream && !env->survey)
+		input_leave(c->stream, &t.input);
 	session_close(t.bulk);
 	if (t.bulk_counted)
 		atomic_fetch_sub(&env->bytes->bulk, 1);
