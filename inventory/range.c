@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inventory/host.h"
+
 #define GROUPS_MAX 16
 
 /* ---- expanding ---- */
@@ -38,12 +40,6 @@ static bool digits(const char *s, size_t n)
 	return true;
 }
 
-/* [::1] or [fe80::1%eth0]: an address, no range. */
-static bool is_address(const char *s, size_t n)
-{
-	return memchr(s, ':', n) && !memchr(s, ',', n);
-}
-
 static int expand(struct expansion *x, const char *rest);
 
 static int with(struct expansion *x, const char *text, size_t n, const char *rest)
@@ -59,9 +55,9 @@ static int with(struct expansion *x, const char *text, size_t n, const char *res
 	return r;
 }
 
-/* LOW to HIGH, as wide as LOW where that begins with 0. */
+/* LOW to HIGH by STEP, as wide as LOW where that begins with 0. */
 static int numbers(struct expansion *x, const char *low, size_t low_len, const char *high, size_t high_len,
-		   const char *rest)
+		   unsigned long long step, const char *rest)
 {
 	unsigned long long a = 0, b = 0;
 	int width = low_len > 1 && *low == '0' ? (int)low_len : 0, r;
@@ -73,9 +69,9 @@ static int numbers(struct expansion *x, const char *low, size_t low_len, const c
 		b = b * 10 + (unsigned long long)(high[i] - '0');
 	if (a > b)
 		return fault(x, low, "the range runs backwards");
-	if (b - a >= RANGE_LIMIT)
+	if ((b - a) / step >= RANGE_LIMIT)
 		return fault(x, low, "more than 1000000 hosts");
-	for (; a <= b; a++) {
+	for (; a <= b; a += step) {
 		(void)snprintf(text, sizeof(text), "%0*llu", width, a);
 		r = with(x, text, strlen(text), rest);
 		if (r != 0)
@@ -84,19 +80,26 @@ static int numbers(struct expansion *x, const char *low, size_t low_len, const c
 	return 0;
 }
 
-/* One item of a bracket group: a number, a range, or a word. */
+/* One item of a bracket group: a number, or LOW-HIGH with "/STEP" or without. */
 static int bracket_item(struct expansion *x, const char *item, size_t n, const char *rest)
 {
-	const char *dash = memchr(item, '-', n);
-	size_t low = dash ? (size_t)(dash - item) : n;
+	const char *dash = memchr(item, '-', n), *slash = memchr(item, '/', n);
+	size_t low = dash ? (size_t)(dash - item) : n, end = slash ? (size_t)(slash - item) : n;
+	unsigned long long step = slash ? 0 : 1;
 
 	if (!n)
 		return fault(x, item, "an empty place in the brackets");
+	if (memchr(item, ':', n))
+		return fault(x, item, "a range is LOW-HIGH, of numbers (LOW:HIGH only in an Ansible inventory)");
 	if (!dash)
-		return digits(item, n) ? numbers(x, item, n, item, n, rest) : fault(x, item, "neither a number nor a range");
-	if (!digits(item, low) || !digits(dash + 1, n - low - 1))
+		return digits(item, n) ? numbers(x, item, n, item, n, 1, rest) : fault(x, item, "neither a number nor a range");
+	for (size_t i = end + 1; slash && i < n && digits(slash + 1, n - end - 1); i++)
+		step = step * 10 + (unsigned long long)(item[i] - '0');
+	if (dash > item + end || !step)
+		return fault(x, item, "a range is LOW-HIGH or LOW-HIGH/STEP, of numbers");
+	if (!digits(item, low) || !digits(dash + 1, end - low - 1))
 		return fault(x, item, "a range is LOW-HIGH, of numbers");
-	return numbers(x, item, low, dash + 1, n - low - 1, rest);
+	return numbers(x, item, low, dash + 1, end - low - 1, step, rest);
 }
 
 static int brace_group(struct expansion *x, const char *body, size_t n, const char *rest)
@@ -105,7 +108,7 @@ static int brace_group(struct expansion *x, const char *body, size_t n, const ch
 	size_t low = dots ? (size_t)(dots - body) : 0;
 
 	if (dots && digits(body, low) && digits(dots + 2, n - low - 2))
-		return numbers(x, body, low, dots + 2, n - low - 2, rest);
+		return numbers(x, body, low, dots + 2, n - low - 2, 1, rest);
 	if (!memchr(body, ',', n))
 		return fault(x, body, dots ? "a range is LOW..HIGH, of numbers" : "neither a list nor a range in the braces");
 	for (size_t i = 0; i <= n;) {
@@ -122,8 +125,6 @@ static int brace_group(struct expansion *x, const char *body, size_t n, const ch
 
 static int bracket_group(struct expansion *x, const char *body, size_t n, const char *rest)
 {
-	if (is_address(body, n))
-		return with(x, body, n, rest);
 	for (size_t i = 0; i <= n;) {
 		const char *comma = memchr(body + i, ',', n - i);
 		size_t len = comma ? (size_t)(comma - body) - i : n - i;
@@ -164,11 +165,27 @@ static int expand(struct expansion *x, const char *rest)
 	return *open == '[' ? bracket_group(x, open + 1, n, close + 1) : brace_group(x, open + 1, n, close + 1);
 }
 
+/* "[::1]", which is an address and no range: without the brackets, in text; NULL: something else. */
+static const char *bare_address(const char *pattern, char *text, size_t size)
+{
+	size_t n = strlen(pattern);
+
+	if (n < 3 || n - 2 >= size || pattern[0] != '[' || pattern[n - 1] != ']')
+		return NULL;
+	memcpy(text, pattern + 1, n - 2);
+	text[n - 2] = '\0';
+	return host_is_address(text) ? text : NULL;
+}
+
 int range_expand(const char *pattern, range_fn *fn, void *arg, struct dt_err *err)
 {
 	struct expansion x = { .pattern = pattern, .fn = fn, .arg = arg, .err = err };
+	char text[128];
 	size_t groups = 0;
 	int r;
+
+	if (bare_address(pattern, text, sizeof(text)))
+		return fn(arg, text, err);
 
 	for (const char *p = pattern; *p; p++)
 		groups += *p == '[' || *p == '{';
@@ -221,8 +238,10 @@ static void cut(struct piece *p, const char *name, size_t place)
 {
 	size_t end = strlen(name), dot = strcspn(name, ".");
 
-	/* the number of the host is in its first label, not in its domain */
-	if (dot < end && strcspn(name, "0123456789") < dot)
+	/* of an address its last number, zone aside; of a name that of the first label, not of the domain */
+	if (host_is_address(name))
+		end = strcspn(name, "%");
+	else if (dot < end && strcspn(name, "0123456789") < dot)
 		end = dot;
 	while (end && (name[end - 1] < '0' || name[end - 1] > '9'))
 		end--;
@@ -235,8 +254,9 @@ static void cut(struct piece *p, const char *name, size_t place)
 		p->width = 0;
 	for (size_t i = 0; i < p->width; i++)
 		p->number = p->number * 10 + (unsigned long long)(name[p->prefix + i] - '0');
-	/* a name with a bracket or brace in it would not come back */
-	if (strpbrk(name, "[]{},"))
+	/* what would not come back: brackets and braces, a user or a port, and within an IPv6 address */
+	if (strpbrk(name, "[]{},@") || strchr(name + p->prefix + p->width, ':') ||
+	    (strchr(name, ':') && !host_is_address(name)))
 		p->width = 0;
 }
 

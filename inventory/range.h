@@ -1,10 +1,10 @@
 /*
  * range - web[01-20,25].x and db{1..3}{a,b} as names, and names as ranges.
  *
- * Brackets: numbers and LOW-HIGH ranges, comma-separated (as in pdsh and
- * ClusterShell); braces: LOW..HIGH, or words (as in bash).  Zero padding of
+ * Brackets: numbers, LOW-HIGH and LOW-HIGH/STEP, comma-separated (as in pdsh
+ * and ClusterShell); braces: LOW..HIGH, or words (as in bash).  Zero padding of
  * LOW gives the width.  Several groups give their product, left to right.
- * A bracket group that holds an IPv6 address ([::1]) is that address.
+ * An address in brackets and nothing else ([::1]) is that address.
  */
 #ifndef INVENTORY_RANGE_H
 #define INVENTORY_RANGE_H
@@ -27,7 +27,8 @@ int range_expand(const char *pattern, range_fn *fn, void *arg, struct dt_err *er
 int range_split(const char *list, size_t len, struct strs *out, struct dt_err *err);
 /*
  * Folds names to ranges, in the order of each group's first name:
- * web01 web02 web03 db -> "web[01-03],db".  Expanding gives the same set.
+ * web01 web02 web03 db -> "web[01-03],db", of addresses by their last number:
+ * 10.0.0.[1-3].  Expanding gives the same set.
  * 0, or -1: no memory.
  */
 int range_fold(const char *const *names, size_t n, struct buf *out);

@@ -49,11 +49,25 @@ static void section_line(struct reader *r, const char *line, size_t len)
  */
 #define SEMICOLON '\1'
 #define COLON '\2'
+#define BRACKET '\3'	/* that a name begins with, and no section */
+
+/* "[::1]:22 = x", and not "[hosts]" */
+static bool is_name(const char *line)
+{
+	const char *close = *line == '[' ? strchr(line, ']') : NULL;
+
+	size_t blank = close ? strspn(close + 1, " \t") : 0;
+
+	return close && (close[1 + blank] == '=' || (!blank && close[1] && !strchr("\r\n;#", close[1]) && strchr(close, '=')));
+}
 
 static void protect(char *line)
 {
 	const char *equals = strchr(line, '=');
 	bool quoted = false;
+
+	if (*line == '[')
+		*line = BRACKET;
 
 	for (char *p = line; *p; p++) {
 		if (*p == '"')
@@ -80,7 +94,7 @@ static void restore(char *out, size_t size, const char *text)
 	size_t n = strnlen(text, size - 1);
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = (char)(text[i] == SEMICOLON ? ';' : text[i] == COLON ? ':' : text[i]);
+		out[i] = (char)(text[i] == SEMICOLON ? ';' : text[i] == COLON ? ':' : text[i] == BRACKET ? '[' : text[i]);
 	out[n] = '\0';
 }
 
@@ -101,7 +115,8 @@ static char *read_line(char *out, int size, void *stream)
 				len, INI_LINE_LIMIT));
 		return NULL;
 	}
-	if (memchr(r->text, '\0', len) || memchr(r->text, SEMICOLON, len) || memchr(r->text, COLON, len)) {
+	if (memchr(r->text, '\0', len) || memchr(r->text, SEMICOLON, len) || memchr(r->text, COLON, len) ||
+	    memchr(r->text, BRACKET, len)) {
 		fail(r, err_set(r->err, ERR_USAGE, "a control byte"));
 		return NULL;
 	}
@@ -111,7 +126,7 @@ static char *read_line(char *out, int size, void *stream)
 	start = strspn(out, " \t\r\v\f");
 	r->indented = start > 0;
 	r->text = nl ? nl + 1 : r->end;
-	if (out[start] == '[' && !(r->indented && r->name[0]))
+	if (out[start] == '[' && !(r->indented && r->name[0]) && !is_name(out + start))
 		section_line(r, out + start, len - start);
 	else
 		protect(out + start);
@@ -141,7 +156,11 @@ static int take(void *user, const char *section, const char *name, const char *v
 int ini_read(const char *name, const char *text, size_t len, ini_fn *fn, void *arg, struct dt_err *err)
 {
 	struct reader r = { .text = text, .end = text + len, .fn = fn, .arg = arg, .err = err };
-	int line = ini_parse_stream(read_line, &r, take, &r);
+	int line;
+
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		r.text += 3;
+	line = ini_parse_stream(read_line, &r, take, &r);
 
 	/* libinih reads on behind a line that is none; the first fault counts */
 	if (r.failed && !(line > 0 && line < r.line)) {

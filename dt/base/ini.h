@@ -5,8 +5,9 @@
  * section, splits at ':' as well as '=', and ends a value at " ;".  Here a
  * line that is too long is an error with its number, a ';' in quotes is text,
  * and a ':' in a name before '=' belongs to it (fe80::1 = linux) unless white
- * space follows.  A line that begins with white space goes on with the value
- * of the one before it.
+ * space follows, as does a '[' whose ']' has more behind it ([::1]:22 = x).  A
+ * line that begins with white space goes on with the value of the one before it.
+ * A byte order mark at the beginning is passed over.
  * Source of the format: ini.h of libinih 55.
  */
 #ifndef DT_BASE_INI_H

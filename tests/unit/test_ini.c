@@ -176,7 +176,9 @@ static void test_colons(void)
 	CHECK_STR(good("fe80::1 = linux\n"), "1 |fe80::1|linux\n");
 	CHECK_STR(good("::1=a:b\n"), "1 |::1|a:b\n");
 	CHECK_STR(good("fe80::1%eth0 = via=[::2]:22\n"), "1 |fe80::1%eth0|via=[::2]:22\n");
-	CHECK_STR(good("[s]\n[::1]:22 = x\n"), "1 [s]\n2 [::1]\n");
+	CHECK_STR(good("[s]\n[::1]:22 = x\n"), "1 [s]\n2 s|[::1]:22|x\n");
+	CHECK_STR(good("[s]\n[::1] = x\n[01-02].y=z\n[t] ; [u]=v\n"), "1 [s]\n2 s|[::1]|x\n3 s|[01-02].y|z\n4 [t]\n");
+	CHECK_STR(good("\xef\xbb\xbf[s]\na = b\n"), "1 [s]\n2 s|a|b\n");
 	CHECK_STR(good("a: b = c\n"), "1 |a|b = c\n");
 	CHECK_STR(good("a : b\n"), "1 |a|b\n");
 	CHECK_STR(good("a:b\n"), "1 |a|b\n");

@@ -44,6 +44,13 @@ static void test_numbers(void)
 	CHECK_STR(expanded("web[1-3]"), "<web1> <web2> <web3>");
 	CHECK_STR(expanded("web[7]"), "<web7>");
 	CHECK_STR(expanded("web[1,5-6,0]"), "<web1> <web5> <web6> <web0>");
+	CHECK_STR(expanded("web[0-10/4,1]"), "<web0> <web4> <web8> <web1>");
+	CHECK_STR(expanded("web[08-12/2]"), "<web08> <web10> <web12>");
+	CHECK_STR(expanded("web[1-999999999999999999/999999999999999999]"), "<web1>");
+	CHECK_STR(expanded("web[1-9/0]"), "fault");
+	CHECK_STR(expanded("web[1-9/]"), "fault");
+	CHECK_STR(expanded("web[1/2-9]"), "fault");
+	CHECK_STR(expanded("web[1-9/-1]"), "fault");
 	CHECK_STR(expanded("w[999999999999999998-999999999999999999]"),
 		  "<w999999999999999998> <w999999999999999999>");
 	CHECK_STR(expanded("\xc3\xa4[1-2]"), "<\xc3\xa4""1> <\xc3\xa4""2>");
@@ -82,6 +89,12 @@ static void test_products(void)
 static void test_ipv6(void)
 {
 	CHECK_STR(expanded("[::1]"), "<::1>");
+	CHECK_STR(expanded("[10.0.0.1]"), "<10.0.0.1>");
+	/* with more behind it it is no range, and another host neither */
+	CHECK_STR(expanded("[2001:db8::10]:2222"), "fault");
+	CHECK_STR(expanded("2001:db8:[1:2]::5"), "fault");
+	CHECK_STR(expanded("web[1:3]"), "fault");
+	CHECK_HAS(error.msg, "only in an Ansible inventory");
 	CHECK_STR(expanded("[fe80::1%eth0]"), "<fe80::1%eth0>");
 	CHECK_STR(expanded("2001:db8::[1-2]"), "<2001:db8::1> <2001:db8::2>");
 	CHECK_STR(expanded("2001:db8::1"), "<2001:db8::1>");
