@@ -6,9 +6,11 @@
 
 #include "dt/base/escape.h"
 #include "dt/base/util.h"
+#include "inventory/address.h"
+#include "inventory/ssh_words.h"
 
 #define NAME_MAX_BYTES 255
-#define USER_MAX_BYTES 64
+#define USER_MAX_BYTES 255
 
 static bool alnum(unsigned char c)
 {
@@ -48,8 +50,7 @@ static const char *word_fault(const char *s, size_t max, const char *punctuation
 	return NULL;
 }
 
-/* RFC 4291 text, with the zone of RFC 4007. */
-static bool is_ipv6(const char *name)
+bool host_is_ipv6(const char *name)
 {
 	size_t n = strcspn(name, "%");
 	unsigned char address[16];
@@ -62,28 +63,47 @@ static bool is_ipv6(const char *name)
 	return inet_pton(AF_INET6, text, address) == 1;
 }
 
+bool host_is_address(const char *name)
+{
+	struct in_addr address;
+
+	return host_is_ipv6(name) || inet_pton(AF_INET, name, &address) == 1;
+}
+
 const char *host_name_fault(const char *name)
 {
 	if (*name == '-')
 		return "begins with '-'";
-	if (strpbrk(name, ":%") && !is_ipv6(name))
+	if (strpbrk(name, ":%") && !host_is_ipv6(name))
 		return "holds ':' or '%' and is no IPv6 address";
 	return word_fault(name, NAME_MAX_BYTES, ".-_:%");
 }
 
+/* As valid_ruser() of OpenSSH's ssh.c since 9.6, and no empty or formatting one. */
 const char *user_name_fault(const char *name)
 {
-	size_t n = strlen(name);
+	size_t len = strlen(name), n;
+	unsigned cp = 0;
 
-	if (!n)
+	if (!len)
 		return "is empty";
 	if (*name == '-')
 		return "begins with '-'";
-	if (n > USER_MAX_BYTES)
+	if (len > USER_MAX_BYTES)
 		return "is too long";
-	for (const char *p = name; *p; p++)
-		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || strchr("\"'`:/@;|&<>(){}$\\", *p))
+	if (!utf8_valid(name, len))
+		return "is not UTF-8";
+	if (name[len - 1] == '\\')
+		return "ends with '\\'";
+	for (const char *p = name; *p; p += n) {
+		n = utf8_char(p, len - (size_t)(p - name), &cp);
+		if (is_control(cp))
+			return "holds a control character";
+		if (strchr("'`\";&<>|(){}", *p))
 			return "holds a character that is not allowed";
+		if (*p == ' ' && p[1] == '-')
+			return "holds '-' behind a blank";
+	}
 	return NULL;
 }
 
@@ -99,34 +119,11 @@ const char *domain_fault(const char *domain)
 	return word_fault(domain, NAME_MAX_BYTES, ".-_");
 }
 
-/* "[user@]host[:port]", which is cut; an IPv6 address that has a port stands in brackets. */
 static const char *hop_fault(char *hop)
 {
-	char *host = hop, *at = strrchr(hop, '@'), *colon;
-	long long port;
+	struct address a;
 
-	if (at) {
-		*at = '\0';
-		host = at + 1;
-		if (user_name_fault(hop))
-			return "holds a user name that is not allowed";
-	}
-	if (*host == '[') {
-		colon = strchr(++host, ']');
-		if (!colon || (colon[1] && colon[1] != ':'))
-			return "has no ']' behind an address";
-		*colon++ = '\0';
-	} else {
-		colon = strchr(host, ':');
-		if (colon && strchr(colon + 1, ':'))
-			colon = NULL;
-	}
-	if (colon && *colon) {
-		*colon++ = '\0';
-		if (parse_int(colon, 1, 65535, &port) != 0)
-			return "holds what is no port (1 to 65535)";
-	}
-	return host_name_fault(host) ? "holds a host name that is not allowed" : NULL;
+	return address_cut(hop, &a) || host_name_fault(a.host) ? "holds what is no jump host ([USER@]HOST[:PORT])" : NULL;
 }
 
 static const char *via_fault(const char *value)
@@ -158,6 +155,10 @@ static const char *known_value_fault(const char *key, const char *value)
 		return parse_int(value, 1, 65535, &n) == 0 ? NULL : "is no port (1 to 65535)";
 	if (strcmp(key, "address") == 0)
 		return host_name_fault(value);
+	if (strcmp(key, "ssh_options") == 0)
+		return ssh_options_fault(value);
+	if (strcmp(key, "become") == 0 || strcmp(key, "ask_password") == 0)
+		return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "is neither yes nor no";
 	if (strcmp(key, "user") == 0)
 		return user_name_fault(value);
 	if (strcmp(key, "via") == 0)
@@ -175,6 +176,19 @@ static const char *known_value_fault(const char *key, const char *value)
 	if (strcmp(key, "identity") == 0 || strcmp(key, "known_hosts") == 0)
 		return *value == '-' ? "begins with '-'" : NULL;
 	return NULL;
+}
+
+bool attr_is_own(const char *key)
+{
+	static const char *const keys[] = {
+		"address", "port", "user", "via", "identity", "transport", "hostkey_alias", "known_hosts", "connect_timeout",
+		"shell", "service_dir", "ssh_options", "become", "ask_password", "refuse",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (strcmp(key, keys[i]) == 0)
+			return true;
+	return false;
 }
 
 const char *attr_key_fault(const char *key)
@@ -213,6 +227,11 @@ bool host_has_tag(const struct host *h, const char *tag)
 		if (strcmp(*t, tag) == 0)
 			return true;
 	return false;
+}
+
+const char *host_named(const struct host *h)
+{
+	return h->named ? h->named : h->pub.name;
 }
 
 const char *host_attr(const struct host *h, const char *key)

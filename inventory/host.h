@@ -20,6 +20,8 @@ struct host {
 	size_t order;		/* its place in the inventory; ad hoc hosts come last */
 	bool ad_hoc;		/* named on the command line, in no source */
 	bool local;		/* local: named it: this machine, without SSH */
+	/* where the selection names it with a user or a port: these, and the whole, "alice@h1:2222"; else NULL */
+	const char *user, *port, *named;
 };
 
 /* Each returns NULL, or what is wrong ("begins with '-'"). */
@@ -29,7 +31,15 @@ struct host {
  * UTF-8 letters, no leading '-'; or an IPv6 address, with %ZONE or without.
  */
 const char *host_name_fault(const char *name);
-/* A remote user: 1 to 64 printable bytes, no space, quote, ':' '/' '@' ';', no leading '-'. */
+/* RFC 4291 text, with the zone of RFC 4007 or without. */
+bool host_is_ipv6(const char *name);
+/* That, or four numbers of IPv4. */
+bool host_is_address(const char *name);
+/*
+ * A remote user, as ssh(1) takes it: 1 to 255 bytes of UTF-8 without control
+ * characters and ' ` " ; & < > | ( ) { }, no leading '-', none behind a blank,
+ * no '\' at the end.  CORP\alice, alice@corp.example.com and alice$ are fine.
+ */
 const char *user_name_fault(const char *name);
 /* A tag: letters, digits, '_', '-', '.', '/', '@'; no leading '-' or '+'. */
 const char *tag_fault(const char *tag);
@@ -44,8 +54,12 @@ const char *domain_fault(const char *domain);
  */
 const char *attr_fault(const char *key, const char *value);
 const char *attr_key_fault(const char *key);
+/* Does dt read this key itself? */
+bool attr_is_own(const char *key);
 
 bool host_has_tag(const struct host *h, const char *tag);
+/* The name that selects the host in the same way again: with the user and the port that it was named with. */
+const char *host_named(const struct host *h);
 /* The host's own attribute, or NULL. */
 const char *host_attr(const struct host *h, const char *key);
 

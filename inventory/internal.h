@@ -44,11 +44,18 @@ struct inventory {
 	struct db *edit;		/* open for editing, or NULL */
 	const char *recent[16];	/* words that many hosts share: kept once while they come often */
 	unsigned recent_at;
+	size_t kept;			/* tags and attributes in memory */
 };
 
 /* Words of one host line, while it is read. */
 struct entry {
 	struct strs tags, keys, values;
+	/* what the first host of the line was given, for the others; of this source */
+	const char *const *kept_tags;
+	const struct dt_attr *kept_attrs;
+	const char *const *kept_origins;
+	const char *kept_source;
+	const char *const *origins;	/* of each key, where they are not all of one line; else NULL */
 };
 void entry_release(struct entry *e);
 int entry_tag(struct entry *e, const char *tag, struct dt_err *err);
@@ -63,7 +70,7 @@ struct host *inventory_lookup(const struct inventory *inv, const char *name);
  * first value of an attribute stays.  source, where e is from, is kept as it
  * is.  NULL: *err.
  */
-struct host *inventory_put(struct inventory *inv, const char *name, const struct entry *e, const char *source,
+struct host *inventory_put(struct inventory *inv, const char *name, struct entry *e, const char *source,
 			   size_t order, struct dt_err *err);
 int inventory_put_setting(struct inventory *inv, enum scope scope, const char *name, const char *key,
 			  const char *value, const char *origin, struct dt_err *err);
@@ -74,15 +81,23 @@ const char *inventory_origin(struct inventory *inv, const char *file, int line);
 
 /* source_ini.c, source_lines.c: text of one source into the inventory. */
 int source_ini(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
+int source_names(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
 int source_dtdb(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
 int source_known_hosts(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
 int source_ansible(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err);
+/* "[USER@]HOST[:PORT]", which is cut: user and port into e, *host points into text and may be a range. */
+int source_address(char *text, struct entry *e, const char **host, struct dt_err *err);
 /*
  * Puts the hosts of a pattern; a host that this source has named already is
  * an error that names both lines.
  */
-int source_hosts(struct inventory *inv, const char *file, int line, const char *pattern, const struct entry *e,
+int source_hosts(struct inventory *inv, const char *file, int line, const char *pattern, struct entry *e,
 		 struct dt_err *err);
+/* The same of a name that is no range. */
+int source_host(struct inventory *inv, const char *file, int line, const char *name, struct entry *e, struct dt_err *err);
+/* What a text is that no reader understands ("a YAML file"), or NULL; and its beginning without a byte order mark. */
+const char *source_alien(const char *text, size_t len);
+size_t source_mark(const char *text, size_t len);
 
 /* ---- store.c ---- */
 

@@ -185,6 +185,8 @@ int entry_set(struct entry *e, const char *key, const char *value, struct dt_err
 		return err_set(err, ERR_USAGE, "%.100s=%.200s %s", key, value, fault);
 	if (strs_has(&e->keys, key))
 		return err_set(err, ERR_USAGE, "%.100s is set twice", key);
+	if (e->keys.n == INVENTORY_WORDS_LIMIT)
+		return err_set(err, ERR_USAGE, "more than %d attributes", INVENTORY_WORDS_LIMIT);
 	return strs_add(&e->keys, key) != 0 || strs_add(&e->values, value) != 0 ? err_nomem(err) : 0;
 }
 
@@ -194,7 +196,11 @@ int entry_tag(struct entry *e, const char *tag, struct dt_err *err)
 
 	if (fault)
 		return err_set(err, ERR_USAGE, "the tag \"%.200s\" %s", tag, fault);
-	return !strs_has(&e->tags, tag) && strs_add(&e->tags, tag) != 0 ? err_nomem(err) : 0;
+	if (strs_has(&e->tags, tag))
+		return 0;
+	if (e->tags.n == INVENTORY_WORDS_LIMIT)
+		return err_set(err, ERR_USAGE, "more than %d tags", INVENTORY_WORDS_LIMIT);
+	return strs_add(&e->tags, tag) != 0 ? err_nomem(err) : 0;
 }
 
 int entry_words(struct entry *e, const char *text, struct dt_err *err)
@@ -276,7 +282,7 @@ static int set_attrs(struct inventory *inv, struct host *h, const struct entry *
 		return -1;
 	if (had)
 		memcpy(v, h->pub.attrs, had * sizeof(*v));
-	if (h->origins || (keys->n && source != h->source)) {
+	if (h->origins || e->origins || (keys->n && source != h->source)) {
 		origins = arena_alloc(&inv->arena, (had + keys->n) * sizeof(*origins));
 		if (!origins)
 			return -1;
@@ -292,7 +298,7 @@ static int set_attrs(struct inventory *inv, struct host *h, const struct entry *
 		if (!v[had].key || !v[had].value)
 			return -1;
 		if (origins)
-			origins[had] = source;
+			origins[had] = e->origins ? e->origins[i] : source;
 		had++;
 	}
 	h->pub.attrs = v;
@@ -300,12 +306,39 @@ static int set_attrs(struct inventory *inv, struct host *h, const struct entry *
 	return 0;
 }
 
-struct host *inventory_put(struct inventory *inv, const char *name, const struct entry *e, const char *source,
+/* A host without words of its own gets those of the host before it in the same line. */
+static int set_words(struct inventory *inv, struct host *h, struct entry *e, const char *source)
+{
+	bool fresh = (!h->pub.tags || !*h->pub.tags) && (!h->pub.attrs || !h->pub.attrs->key) && h->source == source;
+
+	if (fresh && e->kept_source == source) {
+		h->pub.tags = e->kept_tags;
+		h->pub.attrs = e->kept_attrs;
+		h->origins = e->kept_origins;
+		return 0;
+	}
+	inv->kept += e->tags.n + e->keys.n;
+	if (set_tags(inv, h, &e->tags) != 0 || set_attrs(inv, h, e, source) != 0)
+		return -1;
+	if (fresh) {
+		e->kept_tags = h->pub.tags;
+		e->kept_attrs = h->pub.attrs;
+		e->kept_origins = h->origins;
+		e->kept_source = source;
+	}
+	return 0;
+}
+
+struct host *inventory_put(struct inventory *inv, const char *name, struct entry *e, const char *source,
 			   size_t order, struct dt_err *err)
 {
 	struct host *h = inventory_lookup(inv, name);
 
 	if (!h) {
+		if (inv->used >= INVENTORY_HOSTS_LIMIT) {
+			(void)err_set(err, ERR_USAGE, "more than %d hosts in all, at %.200s", INVENTORY_HOSTS_LIMIT, name);
+			return NULL;
+		}
 		if (inv->used * 4 >= inv->slots * 3 && grow(inv) != 0)
 			goto memory;
 		h = arena_alloc(&inv->arena, sizeof(*h));
@@ -318,8 +351,12 @@ struct host *inventory_put(struct inventory *inv, const char *name, const struct
 		insert(inv->table, inv->slots, h);
 		inv->used++;
 	}
-	if (set_tags(inv, h, &e->tags) != 0 || set_attrs(inv, h, e, source) != 0)
+	if (set_words(inv, h, e, source) != 0)
 		goto memory;
+	if (inv->kept > INVENTORY_KEPT_LIMIT) {
+		(void)err_set(err, ERR_USAGE, "more than %d tags and attributes in all, at %.200s", INVENTORY_KEPT_LIMIT, name);
+		return NULL;
+	}
 	return h;
 memory:
 	(void)err_nomem(err);
@@ -342,6 +379,8 @@ int inventory_put_setting(struct inventory *inv, enum scope scope, const char *n
 		if (s->source == inv->sources && s->scope == scope && strcmp(s->name, name) == 0 && strcmp(s->key, key) == 0)
 			return err_set(err, ERR_USAGE, "%.100s is set already, at %s", key, s->origin);
 	}
+	if (inv->setting_count == INVENTORY_SETTINGS_LIMIT)
+		return err_set(err, ERR_USAGE, "more than %d settings of defaults, domains and tags", INVENTORY_SETTINGS_LIMIT);
 	if (inv->setting_count == inv->setting_cap) {
 		size_t cap = inv->setting_cap ? inv->setting_cap * 2 : 16;
 		struct setting *v = realloc(inv->settings, cap * sizeof(*v));
@@ -438,7 +477,7 @@ int inventory_find(struct inventory *inv, const char *name, struct host **out, s
 
 int inventory_name(struct inventory *inv, const char *name, struct host **out, struct dt_err *err)
 {
-	static const struct entry nothing;
+	struct entry nothing = { 0 };
 	const char *fault = host_name_fault(name);
 
 	*out = NULL;
@@ -457,6 +496,43 @@ int inventory_name(struct inventory *inv, const char *name, struct host **out, s
 	return 0;
 }
 
+/* "alice@[::1]:2222" */
+static const char *name_as(struct inventory *inv, const char *name, const char *user, const char *port)
+{
+	bool brackets = port && strchr(name, ':');
+	char *text = NULL;
+	const char *kept;
+
+	if (asprintf(&text, "%s%s%s%s%s%s%s", user ? user : "", user ? "@" : "", brackets ? "[" : "", name, brackets ? "]" : "",
+		     port ? ":" : "", port ? port : "") < 0)
+		return NULL;
+	kept = arena_str(&inv->arena, text, strlen(text));
+	free(text);
+	return kept;
+}
+
+int inventory_name_as(struct inventory *inv, const char *name, const char *user, const char *port,
+		      struct host **out, struct dt_err *err)
+{
+	struct host *h;
+
+	if (inventory_name(inv, name, &h, err) != 0)
+		return -1;
+	*out = h;
+	if (!user && !port)
+		return 0;
+	if (h->named && (!str_eq(h->user, user) || !str_eq(h->port, port))) {
+		const char *other = name_as(inv, name, user, port);
+
+		*out = NULL;
+		return err_set(err, ERR_USAGE, "one host with two ways to it: %.300s and %.300s", h->named, other ? other : name);
+	}
+	h->user = user ? arena_str(&inv->arena, user, strlen(user)) : NULL;
+	h->port = port ? arena_str(&inv->arena, port, strlen(port)) : NULL;
+	h->named = name_as(inv, name, user, port);
+	return (user && !h->user) || (port && !h->port) || !h->named ? err_nomem(err) : 0;
+}
+
 static bool in_domain(const char *host, const char *domain)
 {
 	size_t n = strlen(host), m = strlen(domain);
@@ -469,7 +545,13 @@ const char *inventory_setting(const struct inventory *inv, const struct host *h,
 {
 	const struct setting *best = NULL;
 	size_t length = 0;
+	const char *named = strcmp(key, "user") == 0 ? h->user : strcmp(key, "port") == 0 ? h->port : NULL;
 
+	if (named) {
+		if (origin)
+			*origin = "command line";
+		return named;
+	}
 	for (const struct dt_attr *a = h->pub.attrs; a && a->key; a++) {
 		if (strcmp(a->key, key) != 0)
 			continue;

@@ -17,6 +17,13 @@
 #include "dt/base/util.h"
 #include "inventory/host.h"
 
+/* What all sources together may hold: hosts, what stands in [defaults], [domain ...] and [tag ...], and words of one host. */
+#define INVENTORY_HOSTS_LIMIT 1000000
+#define INVENTORY_SETTINGS_LIMIT 10000
+#define INVENTORY_WORDS_LIMIT 1000
+/* Tags and attributes that are kept a host: those that hosts of one line share count once. */
+#define INVENTORY_KEPT_LIMIT 20000000
+
 struct inventory;
 
 /* An ordered list of hosts; the hosts belong to the inventory. */
@@ -61,6 +68,12 @@ int inventory_var(struct inventory *inv, const char *key, const char *value, str
 int inventory_find(struct inventory *inv, const char *name, struct host **out, struct dt_err *err);
 /* The named host; made ad hoc where no source knows it. */
 int inventory_name(struct inventory *inv, const char *name, struct host **out, struct dt_err *err);
+/*
+ * The same with the user and the port (NULL: none) that it is named with, which
+ * count before all attributes; a host that has been named with others is an error.
+ */
+int inventory_name_as(struct inventory *inv, const char *name, const char *user, const char *port,
+		      struct host **out, struct dt_err *err);
 
 /*
  * An attribute of a host by precedence: host, tag (in the order of the

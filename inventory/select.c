@@ -3,11 +3,14 @@
  */
 #include "inventory/select.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dt/base/log.h"
+#include "inventory/address.h"
+#include "inventory/internal.h"
 #include "inventory/range.h"
 #include "inventory/select_tree.h"
 
@@ -142,6 +145,7 @@ static int unite(struct evaluation *ev, struct set *a, struct set *b)
 struct naming {
 	struct evaluation *ev;
 	struct hostset *out;
+	const struct address *address;	/* of the name, or NULL */
 };
 
 static int add_name(void *arg, const char *name, struct dt_err *err)
@@ -149,19 +153,31 @@ static int add_name(void *arg, const char *name, struct dt_err *err)
 	struct naming *n = arg;
 	struct host *h;
 
-	if (inventory_name(n->ev->inv, name, &h, err) != 0)
+	if (inventory_name_as(n->ev->inv, name, n->address->user, n->address->port, &h, err) != 0)
 		return -1;
 	return hostset_add(n->out, h) != 0 ? err_nomem(err) : 0;
 }
 
-static int add_list(struct evaluation *ev, const char *list, size_t len, struct hostset *out)
+/* "[USER@]HOST[:PORT]", which is cut; HOST may be a range.  user: the one behind the port, or NULL. */
+static int add_address(struct evaluation *ev, char *text, char *user, struct hostset *out)
 {
-	struct naming n = { ev, out };
+	struct address a;
+	struct naming n = { ev, out, &a };
+	char shown[204];
+	const char *fault;
+
+	(void)snprintf(shown, sizeof(shown), "%.200s", text);
+	fault = address_cut_pssh(text, user, &a);
+	return fault ? err_set(ev->err, ERR_USAGE, "\"%s\" %s", shown, fault) : range_expand(a.host, add_name, &n, ev->err);
+}
+
+static int add_list(struct evaluation *ev, const char *list, size_t len, char *user, struct hostset *out)
+{
 	struct strs patterns = { 0 };
 	int r = range_split(list, len, &patterns, ev->err);
 
 	for (size_t i = 0; r == 0 && i < patterns.n; i++) {
-		r = range_expand(patterns.v[i], add_name, &n, ev->err);
+		r = add_address(ev, patterns.v[i], user, out);
 		if (r == 0 && out->n > RANGE_LIMIT)
 			r = err_set(ev->err, ERR_USAGE, "more than %d hosts are named", RANGE_LIMIT);
 	}
@@ -169,18 +185,42 @@ static int add_list(struct evaluation *ev, const char *list, size_t len, struct 
 	return r;
 }
 
+/* Names and ranges, and a user where one stands behind them. */
+static int add_line(struct evaluation *ev, const char *line, size_t len, struct hostset *out)
+{
+	size_t names = 0, at;
+	char *user = NULL;
+	int r;
+
+	while (names < len && !strchr(" \t", line[names]))
+		names++;
+	for (at = names; at < len && strchr(" \t", line[at]);)
+		at++;
+	if (at < len && !(user = strndup(line + at, len - at)))
+		return err_nomem(ev->err);
+	r = add_list(ev, line, names, user, out);
+	free(user);
+	return r;
+}
+
 /* One name or range a line; '#' begins a comment. */
 static int add_lines(struct evaluation *ev, const char *name, const struct buf *text, struct hostset *out)
 {
-	const char *s = text->data, *end = s + text->len;
+	const char *s = text->data + source_mark(text->data, text->len), *end = text->data + text->len;
+	const char *alien = source_alien(s, (size_t)(end - s));
 
+	if (alien)
+		return err_set(ev->err, ERR_USAGE, "%s: this is %s; names stand in lines of their own here", name, alien);
 	for (int line = 1; s < end; line++) {
 		const char *nl = memchr(s, '\n', (size_t)(end - s)), *stop = nl ? nl : end, *hash;
 		int r = 0;
 
-		hash = memchr(s, '#', (size_t)(stop - s));
-		if (hash)
-			stop = hash;
+		/* at the beginning or behind a blank: a user may have one in it */
+		for (hash = s; (hash = memchr(hash, '#', (size_t)(stop - hash))) != NULL; hash++)
+			if (hash == s || strchr(" \t", hash[-1])) {
+				stop = hash;
+				break;
+			}
 		if (memchr(s, '\0', (size_t)(stop - s)))
 			r = err_set(ev->err, ERR_USAGE, "a NUL byte");
 		while (s < stop && strchr(" \t\r", *s))
@@ -188,7 +228,7 @@ static int add_lines(struct evaluation *ev, const char *name, const struct buf *
 		while (stop > s && strchr(" \t\r", stop[-1]))
 			stop--;
 		if (r == 0 && s < stop)
-			r = add_list(ev, s, (size_t)(stop - s), out);
+			r = add_line(ev, s, (size_t)(stop - s), out);
 		if (r != 0) {
 			err_prefix(ev->err, "%s:%d", name, line);
 			return -1;
@@ -270,9 +310,20 @@ static int add_program(struct evaluation *ev, const struct node *n, struct hosts
 static int add_found(void *to, const char *name, bool here, struct dt_err *err)
 {
 	struct naming *n = to;
+	char *text = strdup(name);
+	struct address a;
 	struct host *h;
+	int r;
 
-	if (inventory_name(n->ev->inv, name, &h, err) != 0)
+	if (!text)
+		return err_nomem(err);
+	/* an earlier run has taken it for a name */
+	if (address_cut(text, &a))
+		r = inventory_name(n->ev->inv, name, &h, err);
+	else
+		r = inventory_name_as(n->ev->inv, a.host, a.user, a.port, &h, err);
+	free(text);
+	if (r != 0)
 		return -1;
 	h->local |= here;
 	return hostset_add(n->out, h) != 0 ? err_nomem(err) : 0;
@@ -281,7 +332,7 @@ static int add_found(void *to, const char *name, bool here, struct dt_err *err)
 static int add_job(struct evaluation *ev, const struct node *n, struct hostset *out)
 {
 	const struct select_job q = { .job = n->value, .result = n->result, .rc = n->rc, .output = n->match };
-	struct naming to = { ev, out };
+	struct naming to = { ev, out, NULL };
 	char why[sizeof(ev->err->msg)];
 
 	if (!ev->opt->job)
@@ -373,7 +424,7 @@ static int eval_link(struct evaluation *ev, const struct node *n, struct set *ou
 		r = inventory_all(ev->inv, &out->hosts, ev->err);
 		break;
 	case NODE_SYS:
-		r = add_list(ev, n->value, strlen(n->value), &out->hosts);
+		r = add_list(ev, n->value, strlen(n->value), NULL, &out->hosts);
 		break;
 	case NODE_TAG:
 		return eval_tags(ev, n->value, out);

@@ -143,6 +143,14 @@ static size_t selector_name(const char *s)
 	return s[n] == ':' ? n : 0;
 }
 
+/* "2222" and nothing more, as behind a host and ':'. */
+static bool is_port(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n && n <= 5 && (!s[n] || strchr(" \t\n),:", s[n]));
+}
+
 /* Does a new link of a chain begin at s? */
 static bool link_begins(struct parser *ps, const char *s)
 {
@@ -155,12 +163,13 @@ static bool link_begins(struct parser *ps, const char *s)
 
 /*
  * The value at p: up to white space, a ')' that it did not open, or the ':'
- * before the next link.  A part in double quotes is taken as it is.
+ * before the next link, which does not begin in brackets, but in those of a
+ * regex.  A part in double quotes is taken as it is.
  */
 static const char *read_value(struct parser *ps, bool regex)
 {
 	const char *quote = NULL, *value;
-	size_t open = 0;
+	size_t open = 0, brackets = 0;
 	struct buf out;
 	int r = 0;
 
@@ -175,8 +184,10 @@ static const char *read_value(struct parser *ps, bool regex)
 		if (!quote) {
 			if (strchr(" \t\n", c) || (c == ')' && !open))
 				break;
-			if (c == ':' && !open && link_begins(ps, ps->p + 1))
+			if (c == ':' && !open && !brackets && link_begins(ps, ps->p + 1))
 				break;
+			brackets += !regex && c == '[';
+			brackets -= brackets && c == ']';
 			open += c == '(';
 			open -= c == ')';
 		}
@@ -345,6 +356,11 @@ static struct node *parse_link(struct parser *ps)
 	int kind = name ? kind_of(start, name) : NODE_SYS;
 	struct node *n;
 
+	/* db1:2222, fe80::[1-9] */
+	if (name && kind < 0 && (is_port(start + name + 1) || start[name + 1] == ':') && !find_program(ps, start, name)) {
+		name = 0;
+		kind = NODE_SYS;
+	}
 	/* a bare word, but for the two that are selectors by themselves */
 	if (!name && !address && (strncmp(start, "all", 3) == 0 || strncmp(start, "nil", 3) == 0) &&
 	    (!start[3] || strchr(" \t\n):", start[3])))

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dt/base/ini.h"
+#include "inventory/address.h"
 #include "inventory/internal.h"
 #include "inventory/range.h"
 
@@ -24,7 +25,7 @@ struct putting {
 	struct inventory *inv;
 	const char *file, *origin;
 	int line;
-	const struct entry *entry;
+	struct entry *entry;
 };
 
 static int put_one(void *arg, const char *name, struct dt_err *err)
@@ -43,7 +44,23 @@ static int put_one(void *arg, const char *name, struct dt_err *err)
 		       ? 0 : -1;
 }
 
-int source_hosts(struct inventory *inv, const char *file, int line, const char *pattern, const struct entry *e,
+int source_address(char *text, struct entry *e, const char **host, struct dt_err *err)
+{
+	char shown[204];
+	struct address a;
+	const char *fault;
+
+	(void)snprintf(shown, sizeof(shown), "%.200s", text);
+	fault = address_cut(text, &a);
+	*host = a.host;
+	if (fault)
+		return err_set(err, ERR_USAGE, "\"%s\" %s", shown, fault);
+	if (!*a.host)
+		return err_set(err, ERR_USAGE, "no host name in the line");
+	return (a.user && entry_set(e, "user", a.user, err) != 0) || (a.port && entry_set(e, "port", a.port, err) != 0) ? -1 : 0;
+}
+
+int source_hosts(struct inventory *inv, const char *file, int line, const char *pattern, struct entry *e,
 		 struct dt_err *err)
 {
 	struct putting p = { inv, file, inventory_origin(inv, file, line), line, e };
@@ -53,16 +70,26 @@ int source_hosts(struct inventory *inv, const char *file, int line, const char *
 	return range_expand(pattern, put_one, &p, err);
 }
 
+int source_host(struct inventory *inv, const char *file, int line, const char *name, struct entry *e, struct dt_err *err)
+{
+	struct putting p = { inv, file, inventory_origin(inv, file, line), line, e };
+
+	return p.origin ? put_one(&p, name, err) : err_nomem(err);
+}
+
 /* ---- the sections ---- */
 
 static int put_pending(struct ini_source *s, struct dt_err *err)
 {
+	const char *host;
 	int line = s->line, r;
 
 	if (!line)
 		return 0;
 	s->line = 0;
-	r = source_hosts(s->inv, s->file, line, s->pattern, &s->entry, err);
+	r = source_address(s->pattern, &s->entry, &host, err);
+	if (r == 0)
+		r = source_hosts(s->inv, s->file, line, host, &s->entry, err);
 	entry_release(&s->entry);
 	if (r != 0) {
 		s->fault = *err;

@@ -1,8 +1,10 @@
 /*
  * source_lines - texts of one host a line: dtools' dtdb, plain names, OpenSSH's known_hosts.
  */
+#include <stdio.h>
 #include <string.h>
 
+#include "inventory/address.h"
 #include "inventory/internal.h"
 
 /* ---- lines ---- */
@@ -43,29 +45,6 @@ static int each_line(struct inventory *inv, const char *file, const char *text, 
 
 /* ---- dtdb ---- */
 
-/*
- * Cuts "[user@]host[:port]" into its parts, in place.  Brackets hold an IPv6
- * address or a range; a name with several ':' outside them is an address.
- */
-static void cut_address(char *text, char **user, char **host, char **port)
-{
-	char *at = strrchr(text, '@'), *close, *colon;
-
-	*user = *port = NULL;
-	if (at) {
-		*at = '\0';
-		*user = text;
-		text = at + 1;
-	}
-	*host = text;
-	close = strrchr(text, ']');
-	colon = strchr(close ? close : text, ':');
-	if (colon && !strchr(colon + 1, ':')) {
-		*colon = '\0';
-		*port = colon + 1;
-	}
-}
-
 /* "# ..." behind white space or at the beginning, outside quotes. */
 static void cut_comment(char *words)
 {
@@ -84,7 +63,8 @@ static void cut_comment(char *words)
 static int dtdb_line(struct inventory *inv, const char *file, int line, char *text, struct dt_err *err)
 {
 	struct entry e = { 0 };
-	char *words = text + strcspn(text, " \t"), *proxy, *user, *host, *port;
+	char *words = text + strcspn(text, " \t"), *proxy;
+	const char *host;
 	int r = -1;
 
 	if (*words)
@@ -93,14 +73,42 @@ static int dtdb_line(struct inventory *inv, const char *file, int line, char *te
 	proxy = strchr(text, '|');
 	if (proxy)
 		*proxy++ = '\0';
-	cut_address(text, &user, &host, &port);
-	if (!*host)
-		(void)err_set(err, ERR_USAGE, "no host name in the line");
-	else if ((!user || entry_set(&e, "user", user, err) == 0) && (!port || entry_set(&e, "port", port, err) == 0) &&
-		 (!proxy || entry_set(&e, "via", proxy, err) == 0) && entry_words(&e, words, err) == 0)
+	if (source_address(text, &e, &host, err) == 0 && (!proxy || entry_set(&e, "via", proxy, err) == 0) &&
+	    entry_words(&e, words, err) == 0)
 		r = source_hosts(inv, file, line, host, &e, err);
 	entry_release(&e);
 	return r;
+}
+
+/* "[user@]host[:port]", and the user behind the port where pssh has it. */
+static int names_line(struct inventory *inv, const char *file, int line, char *text, struct dt_err *err)
+{
+	char *user = text + strcspn(text, " \t"), shown[204];
+	struct entry e = { 0 };
+	struct address a;
+	const char *fault;
+	int r = -1;
+
+	(void)snprintf(shown, sizeof(shown), "%.200s", text);
+	if (*user) {
+		*user++ = '\0';
+		user += strspn(user, " \t");
+		cut_comment(user);
+		for (size_t n = strlen(user); n && strchr(" \t", user[n - 1]); n--)
+			user[n - 1] = '\0';
+	}
+	fault = address_cut_pssh(text, *user ? user : NULL, &a);
+	if (fault)
+		(void)err_set(err, ERR_USAGE, "\"%s\" %s", shown, fault);
+	else if ((!a.user || entry_set(&e, "user", a.user, err) == 0) && (!a.port || entry_set(&e, "port", a.port, err) == 0))
+		r = source_hosts(inv, file, line, a.host, &e, err);
+	entry_release(&e);
+	return r;
+}
+
+int source_names(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err)
+{
+	return each_line(inv, file, text, len, names_line, err);
 }
 
 int source_dtdb(struct inventory *inv, const char *file, const char *text, size_t len, struct dt_err *err)
@@ -133,9 +141,8 @@ static int known_hosts_line(struct inventory *inv, const char *file, int line, c
 		return 0;
 	if (port)
 		r = entry_set(&e, "port", port, err);
-	/* no range: brackets were taken away, and braces are no name */
 	if (r == 0)
-		r = source_hosts(inv, file, line, name, &e, err);
+		r = source_host(inv, file, line, name, &e, err);
 	entry_release(&e);
 	return r;
 }

@@ -33,6 +33,7 @@ struct traits {
 	bool equals;		/* an entry is "name = ..." */
 	bool before;		/* something stands before the first section */
 	bool ansible;		/* [...:vars], [...:children] */
+	bool variables;		/* ansible_...= behind a host */
 	bool key_types;
 };
 
@@ -47,6 +48,25 @@ static bool ends_with(const char *s, const char *end, const char *suffix)
 	size_t n = strlen(suffix);
 
 	return (size_t)(end - s) >= n && strncmp(end - n, suffix, n) == 0;
+}
+
+/* A word "ansible_...=" behind the name of a host. */
+static bool has_variable(const char *s, const char *end)
+{
+	static const char prefix[] = "ansible_";
+	bool blank = false;
+
+	for (; s < end; blank = *s == ' ' || *s == '\t', s++) {
+		const char *p = s;
+
+		if (!blank || (size_t)(end - s) < sizeof(prefix) || strncmp(s, prefix, sizeof(prefix) - 1) != 0)
+			continue;
+		while (p < end && (*p == '_' || (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9')))
+			p++;
+		if (p < end && *p == '=')
+			return true;
+	}
+	return false;
 }
 
 static void look_at_line(struct traits *t, const char *s, const char *end)
@@ -75,8 +95,60 @@ static void look_at_line(struct traits *t, const char *s, const char *end)
 		t->sections = true;
 	} else {
 		t->before |= !t->sections;
-		t->equals |= *words[1] == '=' && lens[1];
+		t->equals |= (*words[1] == '=' && lens[1]) || words[0][lens[0] - 1] == '=';
+		t->variables |= has_variable(words[0], end);
 	}
+}
+
+size_t source_mark(const char *text, size_t len)
+{
+	return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+/* "key:", "- item" or "---", as only YAML begins. */
+static bool is_yaml(const char *s, const char *end)
+{
+	size_t n = (size_t)(end - s), key = 0;
+
+	if ((n >= 3 && strncmp(s, "---", 3) == 0) || (n >= 5 && strncmp(s, "%YAML", 5) == 0))
+		return true;
+	if (n >= 2 && *s == '-' && (s[1] == ' ' || s[1] == '\t'))
+		return true;
+	while (key < n && !strchr(" \t:=[@|,", s[key]))
+		key++;
+	return key && key < n && s[key] == ':' && (key + 1 == n || s[key + 1] == ' ' || s[key + 1] == '\t');
+}
+
+/* '{' and '[' that go on as an object or an array does, and as no range or section. */
+static bool is_json(const char *s, const char *end)
+{
+	const char *next = s + 1;
+
+	if (*s != '{' && *s != '[')
+		return false;
+	while (next < end && strchr(" \t\r\n", *next))
+		next++;
+	return next == end || *next == '"' || *next == '{' || (*s == '{' && *next == '}');
+}
+
+const char *source_alien(const char *text, size_t len)
+{
+	const char *end = text + len;
+
+	if (len >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+		return "UTF-16 text, and not UTF-8";
+	while (text < end) {
+		const char *nl = memchr(text, '\n', (size_t)(end - text)), *stop = nl ? nl : end, *s = text;
+
+		while (s < stop && strchr(" \t\r", *s))
+			s++;
+		while (stop > s && strchr(" \t\r", stop[-1]))
+			stop--;
+		if (s < stop && *s != '#' && *s != ';')
+			return is_json(s, end) ? "a JSON file" : is_yaml(s, stop) ? "a YAML file" : NULL;
+		text = nl ? nl + 1 : end;
+	}
+	return NULL;
 }
 
 static source_fn *look(const char *text, size_t len)
@@ -94,10 +166,10 @@ static source_fn *look(const char *text, size_t len)
 	}
 	if (t.key_types)
 		return source_known_hosts;
+	if (t.ansible || (t.variables && !t.equals))
+		return source_ansible;
 	if (!t.sections)
 		return source_dtdb;
-	if (t.ansible)
-		return source_ansible;
 	/* a misspelt section of ours is told by the reader of ours */
 	return (t.ours && !t.before) || t.equals ? source_ini : source_ansible;
 }
@@ -141,11 +213,13 @@ static int add_path(struct inventory *inv, const char *format, const char *path,
 		const char *name;
 		source_fn *fn;
 	} readers[] = {
-		{ "ini", source_ini }, { "dtdb", source_dtdb }, { "names", source_dtdb },
+		{ "ini", source_ini }, { "dtdb", source_dtdb }, { "names", source_names },
 		{ "known_hosts", source_known_hosts }, { "ansible", source_ansible },
 	};
 	bool input = strcmp(path, "-") == 0, run = str_eq(format, "exec");
+	const char *name = input ? "standard input" : path, *alien;
 	source_fn *fn = NULL;
+	size_t mark;
 	struct stat st;
 	struct buf text;
 	int r;
@@ -166,8 +240,13 @@ static int add_path(struct inventory *inv, const char *format, const char *path,
 	for (size_t i = 0; format && i < ARRAY_LEN(readers); i++)
 		if (strcmp(format, readers[i].name) == 0)
 			fn = readers[i].fn;
+	mark = r == 0 ? source_mark(text.data, text.len) : 0;
+	alien = r == 0 ? source_alien(text.data + mark, text.len - mark) : NULL;
+	if (alien)
+		r = err_set(err, ERR_USAGE, "%s: this is %s; inventories are INI or lists here, Ansible's too (dt-inventory(5))",
+			    name, alien);
 	if (r == 0)
-		r = (fn ? fn : look(text.data, text.len))(inv, input ? "standard input" : path, text.data, text.len, err);
+		r = (fn ? fn : look(text.data + mark, text.len - mark))(inv, name, text.data + mark, text.len - mark, err);
 	buf_release(&text);
 	return r;
 }

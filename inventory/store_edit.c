@@ -141,13 +141,31 @@ static int set_attr(struct db *db, int64_t id, const char *key, const char *valu
 
 /* ---- the edits of modules ---- */
 
+/* The user and the port that the selection names a host with are its attributes. */
+static int set_named(struct inventory *inv, const char *name, bool *changed, struct dt_err *err)
+{
+	const struct host *h = inventory_lookup(inv, name);
+	bool user = false, port = false;
+	int64_t id;
+
+	if (!h || !h->named)
+		return 0;
+	if (find_id(inv->edit, name, &id, err) != 0 ||
+	    (h->user && set_attr(inv->edit, id, "user", h->user, &user, err) != 0) ||
+	    (h->port && set_attr(inv->edit, id, "port", h->port, &port, err) != 0))
+		return -1;
+	if (changed)
+		*changed |= user || port;
+	return 0;
+}
+
 int inventory_host_add(struct inventory *inv, const char *name, bool *changed, struct dt_err *err)
 {
 	const char *fault = host_name_fault(name);
 
 	if (fault)
 		return err_set(err, ERR_USAGE, "the host name \"%.200s\" %s", name, fault);
-	return add_host(inv->edit, name, changed, err);
+	return add_host(inv->edit, name, changed, err) != 0 || set_named(inv, name, changed, err) != 0 ? -1 : 0;
 }
 
 int inventory_host_del(struct inventory *inv, const char *name, bool *changed, struct dt_err *err)

@@ -41,7 +41,7 @@ static int fold(struct action *x, struct dt_err *err)
 		return err_nomem(err);
 	buf_init(&out, 1UL << 30);
 	for (size_t i = 0; i < h->n; i++)
-		names[i] = h->v[i]->pub.name;
+		names[i] = host_named(h->v[i]);
 	r = range_fold(names, h->n, &out) != 0 || buf_addc(&out, '\n') != 0 ? err_nomem(err) : app_print(&out, err);
 	buf_release(&out);
 	free(names);
@@ -142,6 +142,28 @@ static int open_sink(struct action *x, struct dt_err *err)
 	return x->sink ? 0 : err_nomem(err);
 }
 
+/* Where an inventory says that a host is acted on as root, the call says so too; or it is refused. */
+static int check_become(const struct action *x, struct dt_err *err)
+{
+	const struct argument *sudo = arguments_get(&x->args, "sudo");
+	const char *module = x->module->mod->name, *origin;
+	bool command = strcmp(module, "ssh") == 0;
+
+	if (strcmp(module, "sudo") == 0 || strcmp(module, "local") == 0 || strcmp(module, "ssh-copy-id") == 0)
+		return 0;
+	if (sudo ? sudo->number != 0 : x->args.verb->kind != DT_ACTION)
+		return 0;
+	for (size_t i = 0; i < x->app->hosts.n; i++) {
+		const struct host *h = x->app->hosts.v[i];
+
+		if (str_eq(inventory_setting(x->app->inv, h, "become", &origin), "yes"))
+			return err_set(err, ERR_USAGE, "host %s: its inventory says become (%s), as root: %s%s", h->pub.name,
+				       origin ? origin : "", command ? "use the module sudo instead of ssh"
+				       : sudo ? "use --sudo with " : "which this module cannot: ", command ? "" : module);
+	}
+	return 0;
+}
+
 static int act(struct action *x, char *const *words, size_t n, int *status, struct dt_err *err)
 {
 	struct app *a = x->app;
@@ -157,7 +179,7 @@ static int act(struct action *x, char *const *words, size_t n, int *status, stru
 		return fold(x, err);
 	if (a->opt.keep && keep_check(a, x->module->mod->name, &x->args, err) != 0)
 		return -1;
-	if (open_sink(x, err) != 0 || (!inventory && app_plan(a, err) != 0))
+	if (open_sink(x, err) != 0 || (!inventory && (check_become(x, err) != 0 || app_plan(a, err) != 0)))
 		return -1;
 	if (!a->opt.pretend && recorder_init(&x->recorder, a, err) != 0)
 		return -1;

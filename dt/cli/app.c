@@ -217,6 +217,8 @@ int app_plan(struct app *a, struct dt_err *err)
 		.user = o->user, .port = (int)o->port, .timeout_ms = o->timeout_ms, .identities = &o->identity,
 		.known_hosts = &o->known_hosts, .jump = o->jump, .ssh_config = o->ssh_config,
 		.terminal = isatty(STDIN_FILENO), .ask_ssh = a->ask_ssh || o->pretend,
+		.user_given = option_source(o, "user") == SOURCE_COMMAND,
+		.port_given = option_source(o, "port") == SOURCE_COMMAND, .ask_password = o->ask_password,
 	};
 	for (size_t i = 0; o->transport && i < ARRAY_LEN(transports); i++)
 		if (strcmp(o->transport, transports[i]) == 0)

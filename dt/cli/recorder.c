@@ -63,7 +63,7 @@ int recorder_start(struct recorder *r, const struct app *a, const struct journal
 	if (!names)
 		return err_nomem(err);
 	for (size_t i = 0; i < a->hosts.n; i++)
-		names[i] = a->hosts.v[i]->pub.name;
+		names[i] = host_named(a->hosts.v[i]);
 	whole.hosts = names;
 	whole.host_count = a->hosts.n;
 	ret = r->journal ? 0 : open_journal(r, &a->opt, &why);

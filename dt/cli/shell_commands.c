@@ -91,7 +91,7 @@ static int hosts_command(struct shell *sh, const char *rest, struct dt_err *err)
 		return err_nomem(err);
 	buf_init(&text, 1UL << 30);
 	for (size_t i = 0; i < h->n; i++)
-		names[i] = h->v[i]->pub.name;
+		names[i] = host_named(h->v[i]);
 	r = h->n ? range_fold(names, h->n, &text) || buf_addc(&text, '\n') : 0;
 	free(names);
 	return print(&text, r, err);

@@ -244,7 +244,7 @@ static int list_hosts(struct reconcile *c, struct dt_err *err)
 	for (size_t i = 0; i < h->n; i++) {
 		struct asked *a = &c->v[c->count++];
 
-		for (size_t k = 0; k < c->n && strcmp(c->names.v[near], h->v[i]->pub.name) != 0; k++)
+		for (size_t k = 0; k < c->n && strcmp(c->names.v[near], host_named(h->v[i])) != 0; k++)
 			near = (near + 1) % c->n;
 		a->index = near;
 		a->host = c->names.v[near];

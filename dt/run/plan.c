@@ -14,6 +14,8 @@
 #include "dt/ssh/algorithms.h"
 #include "dt/ssh/control.h"
 #include "dt/ssh/jump.h"
+#include "inventory/address.h"
+#include "inventory/ssh_words.h"
 
 #define CONNECT_TIMEOUT_MS 10000
 #define JUMPS_MAX 8
@@ -23,6 +25,15 @@ struct hop {
 	char *spec;
 	struct target target;
 	struct hop *next;
+};
+
+/* The words of one value of ssh_options. */
+struct option_set {
+	const char *value;
+	struct strs words;
+	bool command;		/* ProxyCommand is one of them */
+	const char *because;
+	struct option_set *next;
 };
 
 struct plan {
@@ -36,6 +47,7 @@ struct plan {
 	size_t n;
 	struct hop *hops;	/* the last made first: inner before outer */
 	struct strs kept;	/* strings that targets point to */
+	struct option_set *options;	/* of ssh_options, each different one once */
 	char *login;		/* the local user's name */
 	bool other_home;	/* $HOME is not what ssh(1) takes: it is told files explicitly */
 };
@@ -47,6 +59,7 @@ struct draft {
 	const char *user;	/* of a jump host's spec, or the command line */
 	int port;
 	bool jump_host;		/* -u, --port, -J are not for it */
+	bool command;		/* ssh_options has a ProxyCommand */
 	int depth;
 	struct ssh_host_config ssh;
 	struct target *t;
@@ -242,6 +255,91 @@ static int choose_alive(struct draft *d)
 	return 0;
 }
 
+/* Host and -k: what an inventory says of a host that cannot be honoured otherwise. */
+static int check_allowed(struct draft *d)
+{
+	const struct plan_options *o = d->p->opt;
+	const char *origin, *v = inventory_setting(d->p->inv, d->host, "refuse", &origin);
+	bool local = str_eq(inventory_setting(d->p->inv, d->host, "transport", NULL), "local");
+	long long port;
+
+	/* a reader's reason names its place itself */
+	if (v && *v && origin && strncmp(v, origin, strcspn(origin, ":")) != 0)
+		return err_set(d->err, ERR_USAGE, "host %s is refused (%s): %s", d->host->pub.name, origin, v);
+	if (v && *v)
+		return err_set(d->err, ERR_USAGE, "host %s is refused: %s", d->host->pub.name, v);
+	v = inventory_setting(d->p->inv, d->host, "ask_password", &origin);
+	if (v && strcmp(v, "yes") == 0 && !o->ask_password && !local)
+		return err_set(d->err, ERR_USAGE, "host %s: its inventory has a password for it (%s), which is not read: -k asks for it",
+			       d->host->pub.name, origin ? origin : "");
+	if (d->jump_host)
+		return 0;
+	if (d->host->user && o->user_given && strcmp(d->host->user, o->user) != 0)
+		return err_set(d->err, ERR_USAGE, "%s is named with another user than -u %s", d->host->named, o->user);
+	if (d->host->port && o->port_given && (parse_int(d->host->port, 1, 65535, &port) != 0 || port != o->port))
+		return err_set(d->err, ERR_USAGE, "%s is named with another port than --port %d", d->host->named, o->port);
+	return 0;
+}
+
+/* "ssh_options: ProxyCommand, Ciphers", by which ssh(1) is chosen. */
+static char *because_of(const struct option_set *set)
+{
+	struct buf b;
+	int r;
+
+	buf_init(&b, 65536);
+	r = buf_adds(&b, "ssh_options:");
+	for (size_t i = 0; i < set->words.n; i++)
+		r |= buf_addf(&b, "%s %.*s", i ? "," : "", (int)strcspn(set->words.v[i], "="), set->words.v[i]);
+	if (r) {
+		buf_release(&b);
+		return NULL;
+	}
+	return buf_steal(&b);
+}
+
+static const struct option_set *get_options(struct plan *p, const char *value)
+{
+	struct option_set *set;
+	char *because;
+
+	for (set = p->options; set; set = set->next)
+		if (strcmp(set->value, value) == 0)
+			return set;
+	set = calloc(1, sizeof(*set));
+	if (!set)
+		return NULL;
+	set->next = p->options;
+	p->options = set;
+	set->value = keep(p, value);
+	if (!set->value || ssh_options_split(value, &set->words))
+		return NULL;
+	for (size_t i = 0; i < set->words.n; i++)
+		set->command |= ssh_option_value(set->words.v[i], "ProxyCommand") != NULL;
+	because = because_of(set);
+	set->because = because ? keep(p, because) : NULL;
+	free(because);
+	return set->because ? set : NULL;
+}
+
+/* What only ssh(1) does is handed to it. */
+static int choose_options(struct draft *d)
+{
+	const char *origin, *v = inventory_setting(d->p->inv, d->host, "ssh_options", &origin);
+	const struct option_set *set;
+
+	if (!v)
+		return 0;
+	tell(d, "ssh_options", v, origin);
+	set = get_options(d->p, v);
+	if (!set)
+		return err_nomem(d->err);
+	d->t->told.options = (const char *const *)set->words.v;
+	d->t->openssh_because = set->because;
+	d->command = set->command;
+	return 0;
+}
+
 static int choose_transport(struct draft *d)
 {
 	static const char *const names[] = { "auto", "libssh2", "openssh", "local" };
@@ -261,11 +359,16 @@ static int choose_transport(struct draft *d)
 				       t->name, d->p->opt->user, d->p->login);
 		t->user = d->p->login;
 		t->shell = true;
+		t->fault = NULL;
 		return 0;
 	}
 	v = choose(d, "shell", NULL, NULL, "yes", &dt);
 	t->shell = strcmp(v, "no") != 0 && strcmp(v, "none") != 0;
-	if (d->ssh.openssh_because)
+	if (choose_options(d) != 0)
+		return -1;
+	if (t->openssh_because)
+		; /* ssh_options */
+	else if (d->ssh.openssh_because)
 		t->openssh_because = keep(d->p, d->ssh.openssh_because);
 	else if (d->ssh.identityagent.value && strcmp(d->ssh.identityagent.value, "none") != 0 &&
 		 strcmp(d->ssh.identityagent.value, "SSH_AUTH_SOCK") != 0)
@@ -326,34 +429,15 @@ static bool hop_free(struct hop *h)
 /* "[user@]host[:port]"; parts are cut out of text. */
 static int split_spec(char *text, const char **user, const char **host, int *port)
 {
-	char *at = strrchr(text, '@'), *rest = text, *colon;
-	long long n;
+	struct address a;
+	long long n = 0;
 
-	*user = NULL;
-	*port = 0;
-	if (at) {
-		*at = '\0';
-		*user = text;
-		rest = at + 1;
-	}
-	if (*rest == '[' && (colon = strchr(rest, ']')) != NULL) {
-		*colon++ = '\0';
-		rest++;
-		if (*colon && *colon != ':')
-			return -1;
-	} else {
-		colon = strchr(rest, ':');
-		if (colon && strchr(colon + 1, ':'))
-			colon = NULL; /* an IPv6 address without brackets */
-	}
-	if (colon && *colon == ':') {
-		*colon = '\0';
-		if (parse_int(colon + 1, 1, 65535, &n) != 0)
-			return -1;
-		*port = (int)n;
-	}
-	*host = rest;
-	return *rest && !host_name_fault(rest) && (!*user || !user_name_fault(*user)) ? 0 : -1;
+	if (address_cut(text, &a) || host_name_fault(a.host) || (a.port && parse_int(a.port, 1, 65535, &n) != 0))
+		return -1;
+	*user = a.user;
+	*host = a.host;
+	*port = (int)n;
+	return 0;
 }
 
 /* The hop for one element of a chain, behind via (NULL: its own settings say). */
@@ -420,13 +504,22 @@ static int choose_jumps(struct draft *d)
 	bool dt;
 	int r = -1;
 
-	if (via || d->t->transport == TRANSPORT_LOCAL)
+	if (d->t->transport == TRANSPORT_LOCAL)
+		return 0;
+	if (via && d->command)
+		return err_set(d->err, ERR_USAGE, "host %s: a ProxyCommand in its ssh_options, and a jump host before it", d->t->name);
+	if (via)
 		return 0; /* the chain itself says so */
 	v = choose(d, "via", d->jump_host ? NULL : d->p->opt->jump, &d->ssh.proxyjump, NULL, &dt);
 	if (!v || !*v || strcmp(v, "none") == 0 || strcmp(v, d->host->pub.name) == 0) {
-		d->t->told.direct = dt && v;
+		d->t->told.direct = dt && v && !d->command;
 		return 0;
 	}
+	/* of ssh_config's jump host ssh(1) takes no notice then */
+	if (d->command && !dt)
+		return 0;
+	if (d->command)
+		return err_set(d->err, ERR_USAGE, "host %s: a ProxyCommand in its ssh_options, and jump hosts: %s", d->t->name, v);
 	for (const char *s = v; *s;) {
 		size_t n = strcspn(s, ",");
 
@@ -507,7 +600,7 @@ static int choose_master(struct draft *d)
 	struct target *t = d->t;
 	char *path = NULL;
 
-	if (!v->value || t->transport == TRANSPORT_LOCAL || t->undecided)
+	if (!v->value || t->transport == TRANSPORT_LOCAL || t->undecided || t->told.options)
 		return 0;
 	if (control_path(v->value, t, t->told.hostkey_alias ? t->told.hostkey_alias : d->ssh.hostkeyalias.value, home ? home : "", d->p->login,
 			 ssh_config_is_for_one(d->p->config, v), &path, &why, d->err) != 0)
@@ -523,7 +616,7 @@ static int fill(struct draft *d)
 {
 	int r = -1;
 
-	if (look_up(d) == 0 && choose_login(d) == 0 && choose_name(d) == 0 && choose_timeout(d) == 0 &&
+	if (check_allowed(d) == 0 && look_up(d) == 0 && choose_login(d) == 0 && choose_name(d) == 0 && choose_timeout(d) == 0 &&
 	    choose_keys(d) == 0 && choose_strict(d) == 0 && choose_alive(d) == 0 && choose_transport(d) == 0 &&
 	    choose_jumps(d) == 0 && choose_master(d) == 0 && choose_refusal(d) == 0)
 		r = 0;
@@ -534,8 +627,9 @@ static int fill(struct draft *d)
 static int fill_host(struct plan *p, size_t i, struct target *t, plan_explain_fn *fn, void *arg,
 		     struct dt_err *err)
 {
+	const struct host *h = p->hosts->v[i];
 	struct draft d = {
-		.p = p, .host = p->hosts->v[i], .user = p->opt->user, .port = p->opt->port, .t = t,
+		.p = p, .host = h, .user = h->user ? h->user : p->opt->user, .port = h->port ? 0 : p->opt->port, .t = t,
 		.explain = fn, .arg = arg, .err = err,
 	};
 
@@ -595,6 +689,13 @@ void plan_free(struct plan *p)
 	plan_sets_free(p->sets);
 	ssh_config_free(p->config);
 	free(p->targets);
+	while (p->options) {
+		struct option_set *set = p->options;
+
+		p->options = set->next;
+		strs_release(&set->words);
+		free(set);
+	}
 	strs_release(&p->kept);
 	free(p->login);
 	free(p);

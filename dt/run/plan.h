@@ -17,6 +17,8 @@
 struct plan_options {
 	const char *user;		/* NULL: by precedence */
 	int port;			/* 0: by precedence */
+	bool user_given, port_given;	/* by the command line, not by dt.conf: then no host may be named with another */
+	bool ask_password;		/* -k */
 	int64_t timeout_ms;		/* 0: by precedence */
 	const struct strs *identities;	/* -I */
 	const struct strs *known_hosts;	/* --known-hosts; replaces all defaults */

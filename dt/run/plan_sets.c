@@ -19,6 +19,7 @@ struct id_set {
 	size_t n;
 	struct strs told;
 	struct strs passed_over;
+	char *fault;		/* of the inventory's key, by which its hosts fail */
 	struct id_set *next;
 };
 
@@ -59,6 +60,7 @@ static void id_set_free(struct id_set *i)
 	free(i->ids);
 	strs_release(&i->told);
 	strs_release(&i->passed_over);
+	free(i->fault);
 	free(i);
 }
 
@@ -180,8 +182,14 @@ static int add_files(struct plan_sets *s, struct id_set *set, const struct strs 
 	for (size_t i = 0; cli && i < cli->n; i++)
 		if (add_file(s, set, cli->v[i], KEY_REQUIRED, true, err) != 0)
 			return -1;
-	if (identity && add_file(s, set, identity, KEY_REQUIRED, true, err) != 0)
-		return -1;
+	if (identity && add_file(s, set, identity, KEY_REQUIRED, true, err) != 0) {
+		if (err->code != ERR_USAGE)
+			return -1;
+		set->fault = strdup(err->msg);
+		memset(err, 0, sizeof(*err));
+		if (!set->fault)
+			return err_nomem(err);
+	}
 	named = set->told.n;
 	for (size_t i = 0; i < configured->n; i++)
 		if (strcmp(configured->v[i], "none") != 0 &&
@@ -284,6 +292,7 @@ int plan_identities(struct plan_sets *s, const struct strs *cli, const char *ide
 	t->id_count = set->n;
 	t->passed_over = set->passed_over.n ? (const char *const *)set->passed_over.v : NULL;
 	t->agent_hangs = keyring_agent_hangs(s->ring);
+	t->fault = set->fault;
 	t->told.id_files = set->told.n ? (const char *const *)set->told.v : NULL;
 	return 0;
 }

@@ -65,6 +65,9 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
 	if (s->env->config_file)
 		r |= strs_add(argv, "-F") || strs_add(argv, s->env->config_file);
+	/* of several the first counts for ssh(1) */
+	for (size_t i = 0; t->told.options && t->told.options[i]; i++)
+		r |= strs_add(argv, "-o") || strs_add(argv, t->told.options[i]);
 	/* where it alone knows what applies, it asks nobody either */
 	if (s->env->accept_new || !t->undecided)
 		r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : strict[t->strict]);
@@ -86,8 +89,9 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 		r |= add_option(argv, "HostKeyAlias", t->told.hostkey_alias);
 	if (t->told.known_hosts)
 		r |= add_known_hosts(argv, t->told.known_hosts, t->told.known_hosts_alone);
+	/* -o would take blanks, quotes and '#' in it for ssh_config's */
 	if (t->told.user)
-		r |= add_option(argv, "User", t->told.user);
+		r |= strs_add(argv, "-l") || strs_add(argv, t->told.user);
 	if (t->told.port) {
 		(void)snprintf(number, sizeof(number), "%d", t->told.port);
 		r |= add_option(argv, "Port", number);

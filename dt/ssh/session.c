@@ -96,6 +96,10 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 		free(s);
 		return err_set(err, ERR_LOCAL, "%s", t->refused);
 	}
+	if (t->fault) {
+		free(s);
+		return err_set(err, ERR_AUTH, "%s", t->fault);
+	}
 	set_env(s, env);
 	s->t = t;
 	s->hooks = hooks;

@@ -50,7 +50,9 @@ struct target {
 		bool known_hosts_alone;		/* keys come from there and from nowhere else */
 		int port;
 		bool direct;	/* via = none */
+		const char *const *options;	/* "KEYWORD=VALUE" of ssh_options, NULL-terminated; before all others */
 	} told;
+	const char *fault;	/* why nobody can log in there, known beforehand; or NULL */
 	const char *first_known_hosts;	/* where --accept-new and dt trust write */
 	enum strict strict;
 	struct target_algorithms algorithms;

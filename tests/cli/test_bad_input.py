@@ -137,7 +137,7 @@ def test_inventory_line():
 def test_names():
     for name in ("-oProxyCommand=touch x", "--", "a\nb", "a b;c", "a\x1b[31m", "a\tb", "x" * 256, "sys:-web"):
         refuse(["--", name, "ssh", "date"] if name.startswith("-") else [name, "ssh", "date"], 2, lines=0)
-    for name in ("-l", "a\nb", "a b", "a\x1b[31m", "$(id)x;", "a/b"):
+    for name in ("-l", "a\nb", "a -b", "a\x1b[31m", "$(id)x;", "a|b", "a\\"):
         refuse(["-u", name, "-D", hosts, "all", "ssh", "date"], 2, "user", lines=0)
     refuse(["out:", "ssh", "date"], 2, lines=0, stdin="web1\n-oProxyCommand=x\n")
     refuse(["file:" + home.write("names", "web1\na\x1bb\n"), "ssh", "date"], 2, lines=0)

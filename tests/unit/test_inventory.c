@@ -52,9 +52,13 @@ static void test_tags_and_users(void)
 	static const char *const bad_tags[] = {
 		"", "-a", "+a", "a b", "a:b", "a,b", "a=b", "#a", "\xff", "a;",
 	};
-	static const char *const users[] = { "root", "a.b+c", "_x" };
+	static const char *const users[] = {
+		"root", "a.b+c", "_x", "CORP\\alice", "alice@corp.example.com", "alice$", "\xc3\xa9lise", "a b", "a:b", "a/b",
+		"$x", "a#b", "~a", "a,b", "a=b", "a*?!^%[]",
+	};
 	static const char *const bad_users[] = {
-		"", "-l", "a b", "a:b", "a/b", "a@b", "a;b", "a'b", "a\"b", "a\nb", "\xc3\xa9", "$x",
+		"", "-l", "a;b", "a'b", "a\"b", "a\nb", "a`b", "a&b", "a<b", "a>b", "a|b", "a(b", "a)b", "a{b", "a}b", "a -b",
+		"a\\", "a\x7f", "\xff", "a\xe2\x80\xaey", "a\tb",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
@@ -69,8 +73,8 @@ static void test_tags_and_users(void)
 			CHECK_STR(bad_users[i], "refused");
 	CHECK_STR(tag_fault(repeat('t', 255)), NULL);
 	CHECK_STR(tag_fault(repeat('t', 256)), "is too long");
-	CHECK_STR(user_name_fault(repeat('u', 64)), NULL);
-	CHECK_STR(user_name_fault(repeat('u', 65)), "is too long");
+	CHECK_STR(user_name_fault(repeat('u', 255)), NULL);
+	CHECK_STR(user_name_fault(repeat('u', 256)), "is too long");
 }
 
 static void test_attributes(void)
@@ -79,7 +83,8 @@ static void test_attributes(void)
 		{ "rack", "a b;c='d'=" }, { "_x-1", "" }, { "port", "1" }, { "port", "65535" },
 		{ "address", "::1" }, { "user", "root" }, { "transport", "openssh" }, { "shell", "no" },
 		{ "connect_timeout", "500ms" }, { "via", "none" }, { "via", "a@b:22,[::1]:2222,c" },
-		{ "n", "\xc3\xa9" }, { "via", "fe80::1" }, { "via", "a:1,u@b:65535" }, { "identity", "~/.ssh/x" },
+		{ "n", "\xc3\xa9" }, { "via", "CORP\\a@b:22,x@y.z@[10.0.0.1]:22" }, { "user", "alice@corp.example.com" },
+		{ "ssh_options", "Ciphers=x ProxyCommand='nc %h %p' setenv=A=b" }, { "refuse", "gone" }, { "become", "yes" }, { "via", "fe80::1" }, { "via", "a:1,u@b:65535" }, { "identity", "~/.ssh/x" },
 		{ "known_hosts", "/k" }, { "hostkey_alias", "a" }, { "sudo_user", "-x" },
 	};
 	static const char *const bad[][2] = {
@@ -88,10 +93,13 @@ static void test_attributes(void)
 		{ "port", "22x" }, { "port", "" }, { "address", "-x" }, { "user", "-x" },
 		{ "transport", "ssh" }, { "shell", "sh" }, { "connect_timeout", "0" },
 		{ "connect_timeout", "soon" }, { "via", "" }, { "via", "a,,b" }, { "via", "-oProxyCommand=x" },
-		{ "via", "[::1" }, { "via", "a b@c" }, { "via", "[::1]x" }, { "via", "a," },
+		{ "via", "[::1" }, { "via", "a;b@c" }, { "via", "[::1]x" }, { "via", "a," },
 		{ "via", "a:0" }, { "via", "a:65536" }, { "via", "a:" }, { "via", "a:22x" }, { "via", "[::1]:" },
 		{ "via", "b,[::1]:0" }, { "via", "u@:22" }, { "via", "[]:22" }, { "identity", "-i" },
-		{ "known_hosts", "-k" }, { "hostkey_alias", "-a" },
+		{ "known_hosts", "-k" }, { "hostkey_alias", "-a" }, { "address", "[::1]:22" }, { "address", "a:22" },
+		{ "ssh_options", "" }, { "ssh_options", "Ciphers" }, { "ssh_options", "User=x" }, { "ssh_options", "Ciphers='" },
+		{ "ssh_options", "LocalCommand=x" }, { "ssh_options", "StrictHostKeyChecking=no" }, { "ssh_options", "-v" },
+		{ "become", "root" }, { "ask_password", "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
@@ -148,9 +156,9 @@ static void test_lines(void)
 	CHECK_STR(text_hosts("dtdb:", ""), "");
 	CHECK_STR(text_fault("", "a\nb\na\n"), "f:3: a is named twice, first at f:1");
 	CHECK_STR(text_fault("", "\nu@ web\n"), "f:2: no host name in the line");
-	CHECK_STR(text_fault("", "a:0\n"), "f:1: port=0 is no port (1 to 65535)");
-	CHECK_STR(text_fault("", "-x@a\n"), "f:1: user=-x begins with '-'");
-	CHECK_HAS(text_fault("", "a|-oProxyCommand=x\n"), "f:1: via=-oProxyCommand=x holds a host name");
+	CHECK_STR(text_fault("", "a:0\n"), "f:1: \"a:0\" has what is no port (1 to 65535) behind ':'");
+	CHECK_STR(text_fault("", "-x@a\n"), "f:1: \"-x@a\" has a user name that is not allowed before '@'");
+	CHECK_HAS(text_fault("", "a|-oProxyCommand=x\n"), "f:1: via=-oProxyCommand=x holds what is no jump host");
 	CHECK_HAS(text_fault("names:", "[hosts]\n"), "f:1: neither a number nor a range");
 	if (!big)
 		abort();
@@ -192,8 +200,8 @@ static void test_ansible(void)
 	char text[9100];
 
 	CHECK_STR(text_hosts("", ansible),
-		  "lone port=2200 rack=1\nw01 web prod user=root\nw02 web prod user=root rack=a b\n"
-		  "w03 web prod db user=root\nd db prod port=2222 address=::1\nw04 db prod\n"
+		  "lone rack=1 port=2200\nw01 web prod user=root\nw02 web prod rack=a b user=nobody\n"
+		  "w03 web prod db user=root\nd db prod address=::1 port=2222\nw04 db prod\n"
 		  "w1.x db prod port=80\nw2.x db prod port=80\n");
 	inv = from("f", NULL);
 	CHECK_STR(setting(inv, "w03", "level"), "web (f:19)");
@@ -211,18 +219,19 @@ static void test_ansible(void)
 			     "[v6] # c\n[2001:db8::1]:22\n[2001:db8::2]:2222 ansible_user=root rack=a[1]\n"
 			     "2001:db8::3\n[fe80::1%eth0]\n[::1] rack=1\n[r]; c\n[1:2].x.org:80\n[01:02]x\n"
 			     "[r:vars]\nk=[1]\n"),
-		  "2001:db8::1 v6 port=22\n2001:db8::2 v6 port=2222 user=root rack=a[1]\n2001:db8::3 v6\n"
+		  "2001:db8::1 v6 port=22\n2001:db8::2 v6 rack=a[1] port=2222 user=root\n2001:db8::3 v6\n"
 		  "fe80::1%eth0 v6\n::1 v6 rack=1\n1.x.org r port=80\n2.x.org r port=80\n01x r\n02x r\n");
-	CHECK_STR(text_fault("ansible:", "[::1]:\n"), "f:1: port= is no port (1 to 65535)");
-	CHECK_HAS(text_fault("ansible:", "[web]x\n"), "f:1: neither a number nor a range");
+	CHECK_STR(text_fault("ansible:", "[::1]:\n"), "f:1: \"[::1]:\" has what is no port (1 to 65535) behind ':'");
+	CHECK_HAS(text_fault("ansible:", "[web]x\n"), "f:1: a range is [LOW:HIGH]");
 	CHECK_HAS(text_fault("", "[a]\nx\n[b:children]\na\n[a:children]\nb\n"),
-		  "stands in itself, or 32 deep");
+		  "f:1: the group a stands in itself, over others");
 	CHECK_STR(text_fault("", "[a]\nx y\n"), "f:2: \"y\" is no NAME=VALUE");
 	CHECK_STR(text_fault("", "[a:vars]\nx\n"), "f:2: \"x\" is no NAME=VALUE");
-	CHECK_STR(text_fault("", "[a:foo]\nx\n"), "f:2: unknown section [a:foo]");
-	CHECK_HAS(text_fault("", "[a b]\nx\n"), "f:2: the tag \"a b\" holds");
-	CHECK_HAS(text_fault("", "[a b:vars]\nx=1\n"), "f:2: the tag \"a b\" holds");
-	CHECK_HAS(text_fault("", "[a]\nx[3:1]\n"), "f:2: the range runs backwards");
+	CHECK_STR(text_fault("", "[a:foo]\nx\n"), "f:1: unknown section [a:foo]");
+	CHECK_STR(text_fault("", "[a b]\nx\n"), "f:1: \"[a b]\" is no section");
+	CHECK_STR(text_fault("", "[a b:vars]\nx=1\n"), "f:1: \"[a b:vars]\" is no section");
+	CHECK_HAS(text_fault("", "[a+b]\nx y=1\n[a:vars]\n"), "f:1: the group \"a+b\" can be no tag");
+	CHECK_HAS(text_fault("", "[a]\nx[3:1]\n"), "f:2: the range [3:1] runs backwards");
 	(void)snprintf(text, sizeof(text), "[a]\nx k=%09000d\n", 0);
 	CHECK_HAS(text_fault("", text), "f:2: the line has 9004 bytes, 8191 are the most");
 }

@@ -74,12 +74,12 @@ static void test_programs(void)
 	CHECK_STR(hosts("(pick:web) and tag:eu or not pick:web and tag:v6:not:pick:web"),
 		  "web02 2001:db8::7");
 	CHECK_STR(hosts("pick:\"a b\""), "fault");
-	CHECK_HAS(error.msg, "one/pick:1: the host name \"a b01\"");
+	CHECK_HAS(error.msg, "one/pick:1: \"a\" has a second word");
 	CHECK_STR(hosts("none:"), "");
 	CHECK_STR(hosts("none:x or tag:v6"), "2001:db8::7");
 	CHECK_STR(hosts("tag:v6"), "2001:db8::7");
 	fault_says("fails:x", "two/fails: exit 3");
-	fault_says("bad:x", "two/bad:2: the host name \"-- x\" begins with '-'");
+	fault_says("bad:x", "two/bad:2: \"--\" has a second word");
 	fault_says("text:x", "unknown selector \"text:\"; is it exp: ?");
 	fault_says("sub:x", "unknown selector \"sub:\"; a host is sys:sub");
 	/* one argument, and once for an expression */
