@@ -11,6 +11,8 @@
 
 /* sshd's MaxStartups lets ten in at once before it drops some */
 #define LOGINS_PER_ADDRESS 10
+/* More at a time share the way to them, and take longer than their timeouts where it is slow. */
+#define LOGINS_PER_JUMP_HOST 32
 /* What may wait for the main thread before workers wait for it. */
 #define QUEUE_BYTES (16UL << 20)
 /* Events between two looks at signals. */
@@ -196,6 +198,7 @@ static void cancel(struct run *r, const char *why)
 	r->why_skipped = why;
 	(void)!write(r->e->cancel_fd, &one, sizeof(one));
 	gate_cancel(r->e->env.logins);
+	gate_cancel(r->e->env.ways);
 	skip_waiting(r);
 }
 
@@ -334,9 +337,10 @@ int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
 	e->env.note = note;
 	e->env.arg = &r;
 	e->env.logins = gate_new(LOGINS_PER_ADDRESS);
+	e->env.ways = gate_new(LOGINS_PER_JUMP_HOST);
 	r.begins = calloc(ROUND_HOSTS, sizeof(*r.begins));
 	r.ends = calloc(ROUND_HOSTS, sizeof(*r.ends));
-	if (!e->env.logins || !r.begins || !r.ends) {
+	if (!e->env.logins || !e->env.ways || !r.begins || !r.ends) {
 		(void)err_nomem(err);
 		goto out;
 	}
@@ -351,7 +355,8 @@ int engine_run(struct engine *e, struct engine_end *end, struct dt_err *err)
 out:
 	pool_free(r.pool);
 	gate_free(e->env.logins);
-	e->env.logins = NULL;
+	gate_free(e->env.ways);
+	e->env.logins = e->env.ways = NULL;
 	free(r.begins);
 	free(r.ends);
 	return ret;

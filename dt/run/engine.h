@@ -14,7 +14,7 @@
 
 struct engine {
 	struct dt_call *call;
-	struct task_env env;		/* emit, note, arg, logins are the engine's to set */
+	struct task_env env;		/* emit, note, arg, logins, ways are the engine's to set */
 	size_t hosts;
 	size_t coproc;			/* hosts at a time */
 	struct pace *pace;		/* which of them begins when */

@@ -55,6 +55,7 @@ struct task_env {
 	const struct ssh_env *ssh;
 	const struct plan *plan;
 	struct gate *logins;		/* unauthenticated connections by address */
+	struct gate *ways;		/* the same by the jump host that they go through */
 	size_t max_output;
 	int64_t command_timeout_ms;	/* 0: none */
 	int64_t deadline;		/* of the run; 0: none */

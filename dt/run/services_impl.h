@@ -48,6 +48,8 @@ struct dt_task {
 	struct dt_exit last;		/* of the last command */
 	struct strs scratch;
 	char turn[96];			/* the key held in env->logins, or "" */
+	char way[96];			/* the key held in env->ways, or "" */
+	int64_t penalised;		/* when the host first refused this address for a while, or 0 */
 	char key[96];			/* the key of the login under way; "" once a command has ended */
 	char run[17];			/* what its pushes are kept by, for an undo */
 	bool bad;			/* an outcome that cannot become okay is recorded */

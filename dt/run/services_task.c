@@ -24,6 +24,10 @@ extern char **environ;
 #define BACKOFF_MS 100
 #define BACKOFF_TIMES 4
 #define BULK_MAX 16
+/* sshd(8) with PerSourcePenalties refuses an address for 15 s or longer: waits between tries, and connect timeouts in all. */
+#define PENALTY_MS 1000
+#define PENALTY_TIMES 3
+#define PENALTY_TIMEOUTS 3
 
 int task_error(struct dt_task *t, const struct dt_err *err)
 {
@@ -34,15 +38,29 @@ int task_error(struct dt_task *t, const struct dt_err *err)
 
 /* ---- the session ---- */
 
+static void leave_way(struct dt_task *t)
+{
+	if (*t->way)
+		gate_leave(t->env->ways, t->way);
+	t->way[0] = '\0';
+}
+
 static int on_connect(void *arg, const char *address, int64_t deadline, struct dt_err *err)
 {
 	struct dt_task *t = arg;
 
 	(void)snprintf(t->turn, sizeof(t->turn), "%s port %d", address, t->target->port);
 	(void)snprintf(t->key, sizeof(t->key), "%s", t->turn);
+	if (t->target->via)
+		(void)snprintf(t->way, sizeof(t->way), "%s port %d", t->target->via->hostname, t->target->via->port);
+	if (*t->way && gate_enter(t->env->ways, t->way, deadline, err) != 0) {
+		t->way[0] = t->turn[0] = '\0';
+		return -1;
+	}
 	if (gate_enter(t->env->logins, t->turn, deadline, err) == 0)
 		return 0;
 	t->turn[0] = '\0';
+	leave_way(t);
 	return -1;
 }
 
@@ -53,6 +71,7 @@ static void on_login(void *arg)
 	if (*t->turn)
 		gate_leave(t->env->logins, t->turn);
 	t->turn[0] = '\0';
+	leave_way(t);
 }
 
 static void on_note(void *arg, int level, const char *text)
@@ -71,6 +90,32 @@ void task_note(struct dt_task *t, int level, const char *what, const char *text)
 }
 
 /*
+ * A host that penalises this address: other tries, as rare as it needs, until it
+ * lets in or the run's deadline; without one, for some connect timeouts.
+ */
+static bool try_after_penalty(struct dt_task *t, int tries)
+{
+	int64_t timeout = t->target->connect_timeout_ms ? t->target->connect_timeout_ms : PATIENCE_MS;
+	int64_t pause = (int64_t)PENALTY_MS << (tries < PENALTY_TIMES ? tries : PENALTY_TIMES), now = now_ms(), end, since;
+	unsigned random;
+	char text[200];
+
+	if (!t->penalised)
+		t->penalised = now;
+	end = t->env->deadline ? t->env->deadline : t->penalised + PENALTY_TIMEOUTS * timeout;
+	if (now >= end)
+		return false;
+	(void)gate_dropped(t->env->logins, t->key, &since);
+	random_bytes(&random, sizeof(random));
+	pause = pause / 2 + random % (unsigned)pause;
+	if (pause > end - now)
+		pause = end - now;
+	(void)snprintf(text, sizeof(text), "%s lets nobody in from here for a while: another try in %d ms", t->key, (int)pause);
+	on_note(t, 1, text);
+	return ssh_wait(t->env->ssh, -1, 0, now + pause) == 0 && !(t->env->deadline && now_ms() >= t->env->deadline);
+}
+
+/*
  * A host that drops logins has too many of them: fewer at a time there, and
  * another try, as long as others are let in; nothing has begun.
  */
@@ -80,6 +125,8 @@ static bool try_again(struct dt_task *t, const struct dt_err *err, int tries)
 	unsigned left, random;
 	char text[200];
 
+	if (err->code == ERR_CONNECT && err->sys == EBUSY && *t->key)
+		return try_after_penalty(t, tries);
 	if (err->code != ERR_CONNECT || (err->sys != ECONNRESET && err->sys != ECONNREFUSED) || !*t->key)
 		return false;
 	left = gate_dropped(t->env->logins, t->key, &since);

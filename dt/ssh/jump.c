@@ -23,6 +23,7 @@
 /* Another try to log in to the jump host, so often and after so long, which doubles. */
 #define TRIES 4
 #define BACKOFF_MS 100
+#define PENALTY_MS 1000	/* the same where the jump host refuses this address for a while */
 
 /*
  * A worker's wish for a connection.  It travels over a pipe as a pointer;
@@ -31,7 +32,7 @@
  */
 struct request {
 	_Atomic int refs;
-	_Atomic bool taken;
+	_Atomic int64_t taken;	/* when a lane began with it; 0: not yet */
 	char *host;
 	int port;
 	int fd;			/* the lane's end of the pair */
@@ -55,6 +56,7 @@ struct jump {
 	_Atomic int lanes;	/* threads */
 	_Atomic int started;	/* lanes that can take requests, or will */
 	_Atomic bool ever;	/* one has been logged in */
+	_Atomic int64_t penalty;	/* until then one lane is enough to try; 0: none */
 };
 
 struct lane {
@@ -105,7 +107,7 @@ static void take_request(struct lane *l, struct request *r)
 		request_drop(r);
 		return;
 	}
-	atomic_store(&r->taken, true);
+	atomic_store(&r->taken, now_ms());
 	if (!l->s || !(k = calloc(1, sizeof(*k)))) {
 		answer_error(r, &l->failed);
 		request_drop(r);
@@ -331,6 +333,9 @@ static void pump_guarded(void *arg)
 			uint64_t received = lib->wire.received;
 			bool moved = l->opening && open_step(l);
 
+			/* nobody needs the lane, and others wait for one */
+			if (l->stuck && l->links && !l->links->next)
+				return;
 			moved |= links_step(l);
 			wire_flush(&lib->wire);
 			moved |= lib->wire.received != received;
@@ -373,15 +378,19 @@ static void answer_waiting(struct lane *l)
 static int open_lane(struct lane *l)
 {
 	for (int tries = 0;; tries++) {
-		int64_t pause = BACKOFF_MS << tries;
+		int64_t pause;
 		unsigned random;
 
 		if (session_open(&l->env, l->j->t, NULL, 0, &l->s, &l->failed) == 0)
 			return 0;
-		if (l->failed.code != ERR_CONNECT || l->failed.sys != ECONNRESET || tries == TRIES)
+		if (l->failed.code != ERR_CONNECT || (l->failed.sys != ECONNRESET && l->failed.sys != EBUSY) || tries == TRIES)
 			return -1;
+		pause = (l->failed.sys == EBUSY ? PENALTY_MS : BACKOFF_MS) << tries;
 		random_bytes(&random, sizeof(random));
-		if (ssh_wait(&l->env, -1, 0, now_ms() + pause / 2 + random % (unsigned)pause) < 0)
+		pause = pause / 2 + random % (unsigned)pause;
+		if (l->failed.sys == EBUSY)
+			atomic_store(&l->j->penalty, now_ms() + pause + PENALTY_MS);
+		if (ssh_wait(&l->env, -1, 0, now_ms() + pause) < 0)
 			return -1;
 	}
 }
@@ -427,6 +436,8 @@ static void start_lane(struct jump *j)
 {
 	struct lane *l;
 
+	if (atomic_load(&j->started) && now_ms() < atomic_load(&j->penalty))
+		return;
 	if (atomic_fetch_add(&j->started, 1) >= JUMP_LANES || atomic_load(&j->lanes) >= LANES_MAX) {
 		atomic_fetch_sub(&j->started, 1);
 		return;
@@ -499,25 +510,32 @@ bool jump_free(struct jump *j)
 }
 
 /* Reads the lane's answer.  0: connected. */
-static int read_answer(struct jump *j, const struct ssh_env *env, int fd, struct request *r, int64_t deadline,
-		       struct dt_err *err)
+static int read_answer(struct jump *j, const struct ssh_env *env, int fd, struct request *r, int64_t timeout_ms,
+		       int64_t *deadline, struct dt_err *err)
 {
+	bool counts = false;
 	char text[sizeof(err->msg) + 2] = "";
 	size_t len = 0;
 
 	for (;;) {
-		bool taken = atomic_load(&r->taken);
-		int64_t pick = taken ? 0 : now_ms() + PICK_MS;
-		int w = ssh_wait(env, fd, POLLIN, deadline_min(deadline, pick));
+		int64_t taken = atomic_load(&r->taken), pick = taken ? 0 : now_ms() + PICK_MS;
 		ssize_t n;
+		int w;
 
-		if (w == 0 && pick && !(deadline && now_ms() >= deadline)) {
+		if (taken && timeout_ms && !counts)
+			*deadline = deadline_min(*deadline, taken + timeout_ms);
+		counts = taken;
+		w = ssh_wait(env, fd, POLLIN, deadline_min(*deadline, pick));
+		if (w == 0 && pick && !(*deadline && now_ms() >= *deadline)) {
 			if (!atomic_load(&r->taken))
 				start_lane(j);
 			continue;
 		}
 		if (w <= 0)
 			return session_waited(w, "no connection through the jump host", err);
+		/* it may have been taken while this slept */
+		if (!counts && atomic_load(&r->taken))
+			continue;
 		n = recv(fd, text + len, len ? sizeof(text) - 1 - len : 1, 0);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
@@ -534,8 +552,8 @@ static int read_answer(struct jump *j, const struct ssh_env *env, int fd, struct
 	}
 }
 
-int jump_connect(struct jump *j, const struct ssh_env *env, const char *host, int port, int64_t deadline,
-		 struct dt_err *err)
+int jump_connect(struct jump *j, const struct ssh_env *env, const char *host, int port, int64_t timeout_ms,
+		 int64_t *deadline, struct dt_err *err)
 {
 	struct request *r = calloc(1, sizeof(*r));
 	int pair[2], fd = -1;
@@ -559,7 +577,7 @@ int jump_connect(struct jump *j, const struct ssh_env *env, const char *host, in
 	} else {
 		if (!atomic_load(&j->started))
 			start_lane(j);
-		if (read_answer(j, env, pair[0], r, deadline, err) == 0)
+		if (read_answer(j, env, pair[0], r, timeout_ms, deadline, err) == 0)
 			fd = pair[0];
 	}
 	request_drop(r);

@@ -26,11 +26,13 @@ struct jump *jump_new(const struct ssh_env *env, const struct target *t, struct 
 bool jump_free(struct jump *j);
 
 /*
- * A connection from the jump host to host:port: a non-blocking descriptor,
- * or -1 with ERR_CONNECT, ERR_TIMEOUT, ERR_SKIPPED, or the jump host's own
+ * A connection from the jump host to host:port: a non-blocking descriptor.
+ * Waiting in line for a lane is not the host's time: its timeout_ms (0: none)
+ * counts from where a lane begins; *deadline becomes the end of it, where that
+ * is earlier.  -1: with ERR_CONNECT, ERR_TIMEOUT, ERR_SKIPPED, or the jump host's own
  * failure ("jump host NAME: ..."; ERR_UNSUPPORTED: it needs ssh(1)).
  */
-int jump_connect(struct jump *j, const struct ssh_env *env, const char *host, int port, int64_t deadline,
-		 struct dt_err *err);
+int jump_connect(struct jump *j, const struct ssh_env *env, const char *host, int port, int64_t timeout_ms,
+		 int64_t *deadline, struct dt_err *err);
 
 #endif

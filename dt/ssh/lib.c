@@ -87,8 +87,11 @@ int lib_prefer(struct session *s, enum algorithm_kind kind, const char *list, st
 /* The host closed the connection before it knew who we are: as sshd does with one too many (MaxStartups). */
 static int dropped(const struct lib *l, struct dt_err *err)
 {
-	if (err->code == ERR_CONNECT && (l->wire.eof || l->wire.error))
-		err->sys = heard_penalty(&l->wire.heard) ? EBUSY : ECONNRESET;
+	if (err->code != ERR_CONNECT || (!l->wire.eof && !l->wire.error))
+		return -1;
+	if (heard_penalty(&l->wire.heard))
+		(void)err_set(err, ERR_CONNECT, "handshake: the host lets nobody in from here for a while (PerSourcePenalties)");
+	err->sys = heard_penalty(&l->wire.heard) ? EBUSY : ECONNRESET;
 	return -1;
 }
 
@@ -167,9 +170,9 @@ static int connect_target(struct session *s, int64_t *deadline, struct dt_err *e
 		address_text(&list.v[0], s->address, sizeof(s->address));
 	if (session_take_turn(s, t->jump ? t->hostname : s->address, *deadline, err) != 0)
 		return -1;
-	*deadline = session_connect_deadline(s, *deadline);
 	if (t->jump)
-		return jump_connect(t->jump, s->env, t->hostname, t->port, *deadline, err);
+		return jump_connect(t->jump, s->env, t->hostname, t->port, t->connect_timeout_ms, deadline, err);
+	*deadline = session_connect_deadline(s, *deadline);
 	fd = connect_any(s->env, &list, *deadline, &used, err);
 	if (fd < 0)
 		return -1;

@@ -164,8 +164,10 @@ static void add_heard(const struct openssh_said *w, struct dt_err *err)
 	int n;
 	const char *text = text_behind(&w->log, "kex_exchange_identification: banner line 0: ", &len);
 
-	if (text && heard_is_penalty(text))
+	if (text && heard_is_penalty(text)) {
+		(void)err_set(err, ERR_CONNECT, "the host lets nobody in from here for a while (PerSourcePenalties)");
 		err->sys = EBUSY;
+	}
 	if (text)
 		heard_add_text(text, len, err);
 	text = text_behind(&w->log, "Remote protocol version ", &len);

@@ -31,7 +31,8 @@ typedef void session_note_fn(void *arg, int level, const char *text);
  * 0, or -1: ERR_RESOLVE, ERR_CONNECT, ERR_HOSTKEY, ERR_AUTH, ERR_TIMEOUT,
  * ERR_SKIPPED (cancelled), ERR_LOCAL.  Nothing has begun on the host then.
  * ERR_CONNECT with sys ECONNRESET: the host dropped the connection before the
- * login, as one does that has too many; ECONNREFUSED: nobody listens.
+ * login, as one does that has too many; EBUSY: it lets nobody in from here for
+ * a while (sshd_config(5), PerSourcePenalties); ECONNREFUSED: nobody listens.
  */
 struct session_hooks {
 	int (*before_connect)(void *arg, const char *address, int64_t deadline, struct dt_err *err);

@@ -165,7 +165,8 @@ static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t len, int flags, v
 	if (!left) {
 		if (w->queue.len)
 			wire_flush(w);
-		if (w->eof || w->error)
+		/* where the socket takes nothing more, the host may have said why before */
+		if (w->eof)
 			return -EAGAIN;
 		/* libssh2 reads on while there is something: now and then its caller must look at the time */
 		if (w->burst >= BURST) {

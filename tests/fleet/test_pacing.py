@@ -2,7 +2,9 @@
 """Many hosts behind one address or one jump host that drops logins: none is lost, and nothing is done twice."""
 import collections
 import os
+import socket
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -205,6 +207,105 @@ def test_jump_host_drops_the_first():
         check(set(statuses(ends)) == {"ok"}, statuses(ends), ends["t1"])
         for server in (proxy, gate, target):
             getattr(server, "stop", proxy.close)()
+
+
+class Slowly:
+    """A spoil for a Proxy: a way with a delay, and so many bytes a second for all that it carries."""
+
+    def __init__(self, delay, rate):
+        self.delay = delay
+        self.rate = rate
+        self.lock = threading.Lock()
+
+    def __call__(self, data, direction, offset):
+        time.sleep(self.delay)
+        with self.lock:
+            time.sleep(len(data) / self.rate)
+        return data
+
+
+def test_slow_jump_host():
+    """Who waits for others behind a jump host is not late: the timeout counts from one's own turn."""
+    count = 60
+    for transport in ("libssh2", "auto"):
+        bed = Bed()
+        gate, target = Sshd(bed.authorized), Sshd(bed.authorized)
+        slow = Proxy(gate.port, Slowly(0.02, 60_000))
+        bed.host("gate", gate, port=slow.port)
+        bed.hosts("t", count, target, "t via=gate")
+        since = time.monotonic()
+        ends = bed.outcomes("-C", "100", "-T", "6s", "--transport", transport, "tag:t", "ssh", "true", status=0)
+        seconds = time.monotonic() - since
+        equal(statuses(ends), {"ok": count})
+        print("# %d hosts behind a slow jump host: %.1f s" % (count, seconds))
+        check(seconds > 6, "too quick to prove it")
+        slow.close()
+        target.stop()
+        gate.stop()
+
+
+class Penalty:
+    """Before a real sshd: to the first connections, or until a time, what OpenSSH 9.8 says to an address with a penalty."""
+
+    def __init__(self, port, seconds):
+        self.behind = Proxy(port)
+        self.until = time.monotonic() + seconds
+        self.refused = 0
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            if time.monotonic() < self.until:
+                self.refused += 1
+                peer.sendall(b"Not allowed at this time\r\n")
+                peer.close()
+                continue
+            server = socket.create_connection(("127.0.0.1", self.behind.port))
+            for source, sink in ((peer, server), (server, peer)):
+                threading.Thread(target=self.behind.carry, args=(source, sink, ""), daemon=True).start()
+
+    def close(self):
+        self.socket.close()
+        self.behind.close()
+
+
+def test_penalty():
+    """A host that penalises this address is waited for, not pressed; and named where it takes too long."""
+    bed = Bed()
+    sshd = Sshd(bed.authorized, options=["LogLevel VERBOSE"])
+    for transport in ("libssh2", "openssh"):
+        front = Penalty(sshd.port, 4)
+        bed.host("p" + transport, sshd, port=front.port)
+        marks = bed.join("marks-" + transport)
+        done = ended(bed.dt("-v", "--transport", transport, "p" + transport, "ssh", "echo x >>" + marks), 0)
+        has(done.stderr, "lets nobody in from here for a while: another try in ")
+        check(1 <= front.refused <= 6, front.refused)
+        equal(bed.read(marks), b"x\n")
+        front.close()
+        front = Penalty(sshd.port, 1000)
+        bed.host("n" + transport, sshd, port=front.port)
+        since = time.monotonic()
+        done = ended(bed.dt("-T", "1s", "--transport", transport, "n" + transport, "ssh", "true"), 4)
+        check(time.monotonic() - since < 8, "it goes on for too long")
+        has(done.stdout, "(PerSourcePenalties); the host says: Not allowed at this time")
+        since = time.monotonic()
+        ended(bed.dt("--deadline", "2s", "--transport", transport, "n" + transport, "ssh", "true"), 4)
+        check(time.monotonic() - since < 6, "beyond the deadline")
+        front.close()
+    # a jump host
+    front = Penalty(sshd.port, 2)
+    bed.host("gate", sshd, port=front.port)
+    bed.hosts("t", 5, sshd, "t via=gate")
+    equal(statuses(bed.outcomes("-T", "2s", "tag:t", "ssh", "true", status=0)), {"ok": 5})
+    check(front.refused <= 6, front.refused)
+    front.close()
+    sshd.stop()
 
 
 if __name__ == "__main__":
