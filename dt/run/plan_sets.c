@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dt/base/log.h"
+
 /* In the order of ssh(1); see ssh -G. */
 static const char *const default_keys[] = {
 	"~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519", "~/.ssh/id_ed25519_sk",
@@ -211,7 +213,11 @@ static int ask_agent(struct plan_sets *s, struct dt_err *err)
 	if (s->asked_agent)
 		return 0;
 	s->asked_agent = true;
-	return keyring_add_agent(s->ring, NULL, s->agent_ms, err);
+	if (keyring_add_agent(s->ring, NULL, s->agent_ms, err) != 0)
+		return -1;
+	if (keyring_agent_hangs(s->ring))
+		log_warn("%s; its keys are not offered", keyring_agent_fault(s->ring));
+	return 0;
 }
 
 static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *cli, const char *identity,

@@ -1,12 +1,16 @@
 #!/usr/bin/env -S python3 -B
 """Which keys are offered, and in which order: sshd's log says the same of dt as of ssh(1)."""
 import atexit
+import base64
 import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import Bed, HEAVY  # noqa: E402
@@ -185,6 +189,87 @@ def test_passed_over():
     server.authorize([public(keys["e2"])])
     ended(dt(env={"SSH_ASKPASS_REQUIRE": "never"})[0], 0)
     check("passed over" not in ended(dt(env={"SSH_ASKPASS_REQUIRE": "never"})[0], 0).stdout)
+
+
+class BadAgent:
+    """A socket where an agent should be; says is what it answers to each message (None: it hangs)."""
+
+    def __init__(self, says):
+        global agents
+        agents += 1
+        self.path = bed.join("agent%d" % agents)
+        self.says = says
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        self.socket.listen(50)
+        self.env = {"SSH_AUTH_SOCK": self.path}
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        peers = []
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            peers.append(peer)
+            threading.Thread(target=self.answer, args=(peer,), daemon=True).start()
+
+    def answer(self, peer):
+        while len(head := peer.recv(4, socket.MSG_WAITALL)) == 4:
+            body = peer.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+            said = self.says(body)
+            if said is None:
+                continue
+            peer.sendall(len(said).to_bytes(4, "big") + said)
+
+
+def string(data):
+    return len(data).to_bytes(4, "big") + data
+
+
+def blob(name):
+    return base64.b64decode(public(keys[name]).split()[1])
+
+
+def test_bad_agents():
+    """One that hangs is named within the timeout, and hosts for which there is a key file go on; on both transports."""
+    config("IdentityFile " + keys["e1"], "IdentityFile " + keys["e2"])
+    holds = bytes([12]) + (1).to_bytes(4, "big") + string(blob("e1")) + string(b"held")
+    hangs, refuses = BadAgent(lambda body: None), BadAgent(lambda body: b"\x05")
+    nonsense = BadAgent(lambda body: b"\x0c\xff\xff\xff\xff")
+    signs_not = BadAgent(lambda body: holds if body[0] == 11 else None)
+    gone = bed.join("no-agent")
+    for about, env, words in (("hangs", hangs.env, "no answer from the SSH agent in time"), ("refuses", refuses.env, "refused"),
+                              ("nonsense", nonsense.env, "nonsense"),
+                              ("gone", {"SSH_AUTH_SOCK": gone}, "no such file or directory")):
+        for transport in ("libssh2", "openssh"):
+            server.authorize([public(keys["e2"])])
+            since = time.monotonic()
+            done = ended(dt("-T", "4s", "--transport", transport, env=env)[0], 0)
+            equal(env["SSH_AUTH_SOCK"] + ": no answer" in done.stderr, about == "hangs", done.stderr)
+            server.authorize([])
+            done = ended(dt("-T", "4s", "--transport", transport, env=env)[0], 4)
+            check(time.monotonic() - since < 8, about, "took too long")
+            has(done.stdout, ":auth: ")
+            has(done.stdout, "passed over: SSH agent at %s: " % env["SSH_AUTH_SOCK"])
+            has(done.stdout, words)
+    # it has a key, and does not sign with it: the next key has its turn
+    server.authorize([public(keys["e1"]), public(keys["e2"])])
+    os.rename(keys["e1"], keys["e1"] + ".away")
+    since = time.monotonic()
+    ended(dt("-T", "6s", "--transport", "libssh2", env=signs_not.env)[0], 0)
+    config("IdentityFile " + keys["e1"])
+    done = ended(dt("-T", "3s", "--transport", "libssh2", env=signs_not.env)[0], 4)
+    has(done.stdout, ":timeout: no answer from the SSH agent in time")
+    check(time.monotonic() - since < 11, "took too long")
+    os.rename(keys["e1"] + ".away", keys["e1"])
+    # hosts that ask no agent do not wait for it
+    config("IdentityAgent none", "IdentityFile " + keys["e2"])
+    since = time.monotonic()
+    ended(dt("-T", "60s", env=hangs.env)[0], 0)
+    ended(bed.dt("local:", "ssh", "true", env=hangs.env), 0)
+    check(time.monotonic() - since < 15, "it was asked")
 
 
 if __name__ == "__main__":
