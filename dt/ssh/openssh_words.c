@@ -133,6 +133,21 @@ static void accepted(const struct buf *log, char *out, size_t size)
 	}
 }
 
+/* What ssh(1) says of keys that it has, and does not use: an algorithm that is not allowed, a signature that failed. */
+static void add_keys_not_used(const struct buf *log, struct dt_err *err)
+{
+	static const char *const heads[] = { "debug1: Skipping ", "sign_and_send_pubkey: " };
+
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+		size_t len, at = strlen(err->msg), skip = begins(heads[i], strlen(heads[i]), "debug1: ") ? strlen("debug1: ") : 0;
+		const char *text = text_behind(log, heads[i], &len);
+
+		if (text)
+			(void)snprintf(err->msg + at, sizeof(err->msg) - at, "; %s%.*s", heads[i] + skip,
+				       (int)(len < HEARD_TEXT ? len : HEARD_TEXT), text);
+	}
+}
+
 /* A login that was refused: "USER@HOST: Permission denied (METHODS)." or a disconnect. */
 static int refused(const struct session *s, const struct openssh_said *w, const char *line, struct dt_err *err)
 {
@@ -153,6 +168,7 @@ static int refused(const struct session *s, const struct openssh_said *w, const 
 	else
 		(void)err_set(err, ERR_AUTH, "%s", text ? text : line);
 	target_add_passed_over(s->t, err);
+	add_keys_not_used(&w->log, err);
 	return -1;
 }
 

@@ -185,6 +185,13 @@ def test_passed_over():
         has(done.stdout, locked + ": ")
         if transport == "libssh2":
             equal(done.stderr.count("key passed over: "), 4, done.stderr)
+    # one that ssh_config allows no algorithm for
+    config("PubkeyAcceptedAlgorithms ssh-ed25519", "IdentityFile " + keys["r1"], "IdentityFile " + keys["c1"])
+    done = ended(dt(env={})[0], 4)
+    has(done.stdout, "; Skipping ssh-rsa key %s " % keys["r1"])
+    has(done.stdout, "not in PubkeyAcceptedAlgorithms")
+    config("IdentityFile " + locked, *["IdentityFile " + bed.join("bad-" + n) for n in ("open", "text", "none")],
+           "IdentityFile " + keys["e2"])
     # a key that is good goes its way all the same
     server.authorize([public(keys["e2"])])
     ended(dt(env={"SSH_ASKPASS_REQUIRE": "never"})[0], 0)
