@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dt/base/ask.h"
+#include "dt/base/quote.h"
 #include "dt/cli/past.h"
 #include "dt/run/pool.h"
 #include "dt/ssh/session.h"
@@ -47,6 +48,8 @@ void app_release(struct app *a)
 	secret_free(a->password);
 	secret_free(a->sudo);
 	free(a->ssh_config);
+	free(a->trust_options);
+	free(a->trust_hop_options);
 }
 
 int app_inventory(struct app *a, struct dt_err *err)
@@ -166,6 +169,42 @@ static int find_ssh_config(struct app *a, struct dt_err *err)
 	return a->ssh_config ? 0 : err_nomem(err);
 }
 
+/*
+ * What this command line says of the way to a host, for another that is to
+ * take the same ("--port 2222 -J gate "); malloced.  hop: to a jump host, which
+ * has a port of its own.
+ */
+static char *way_options(const struct options *o, bool hop)
+{
+	const struct { const char *option, *name, *value; const struct strs *list; bool hop; } given[] = {
+		{ "-D", "db", NULL, &o->db, true },
+		{ "-F", "ssh-config", o->ssh_config, NULL, true },
+		{ "--known-hosts", "known-hosts", NULL, &o->known_hosts, true },
+		{ "-u", "user", o->user, NULL, false },
+		{ "-J", "jump", o->jump, NULL, false },
+	};
+	struct buf b;
+	int r = 0;
+
+	buf_init(&b, 1 << 20);
+	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+		size_t n = given[i].list ? given[i].list->n : given[i].value != NULL;
+
+		if (option_source(o, given[i].name) != SOURCE_COMMAND || (hop && !given[i].hop))
+			continue;
+		for (size_t k = 0; k < n; k++)
+			r |= buf_addf(&b, "%s ", given[i].option) ||
+			     quote_arg(&b, given[i].list ? given[i].list->v[k] : given[i].value) || buf_addc(&b, ' ');
+	}
+	if (!hop && o->port && option_source(o, "port") == SOURCE_COMMAND)
+		r |= buf_addf(&b, "--port %lld ", o->port);
+	if (r) {
+		buf_release(&b);
+		return NULL;
+	}
+	return buf_steal(&b);
+}
+
 /* Each host takes a few descriptors.  No more than that: some programs close all that there could be. */
 static void raise_limits(void)
 {
@@ -209,9 +248,15 @@ int app_plan(struct app *a, struct dt_err *err)
 	a->signals = signals_get(err);
 	if (!a->signals || find_ssh_config(a, err) != 0 || session_global_init(err) != 0)
 		return -1;
+	a->trust_options = way_options(o, false);
+	a->trust_hop_options = way_options(o, true);
+	if (!a->trust_options || !a->trust_hop_options)
+		return err_nomem(err);
 	a->env = (struct ssh_env){
 		.cancel_fd = a->signals->cancel_fd, .spawn = thread_spawn, .password = a->password, .ssh_program = "ssh",
 		.config_file = o->ssh_config ? o->ssh_config : a->ssh_config, .accept_new = o->accept_new,
+		.sends_password = a->sudo != NULL,
+		.trust_options = a->trust_options, .trust_hop_options = a->trust_hop_options,
 	};
 	a->plan_opt = (struct plan_options){
 		.user = o->user, .port = (int)o->port, .timeout_ms = o->timeout_ms, .identities = &o->identity,

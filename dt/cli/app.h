@@ -28,6 +28,7 @@ struct app {
 	struct ssh_env env;
 	struct secret *password, *sudo;
 	char *ssh_config;		/* what ssh(1) is told where $HOME is another's */
+	char *trust_options, *trust_hop_options;	/* struct ssh_env's */
 	const struct signals *signals;	/* app_plan */
 	bool ask_ssh;			/* app_plan asks "ssh -G" where it alone knows a host's settings */
 	bool stdin_taken;		/* a selector has read it, or the shell does */

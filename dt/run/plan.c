@@ -14,6 +14,7 @@
 #include "dt/ssh/algorithms.h"
 #include "dt/ssh/control.h"
 #include "dt/ssh/jump.h"
+#include "dt/ssh/resolve.h"
 #include "inventory/address.h"
 #include "inventory/ssh_words.h"
 
@@ -144,10 +145,12 @@ static int choose_name(struct draft *d)
 	v = choose(d, "address", NULL, &hostname, t->name, &dt);
 	if (host_name_fault(v))
 		return err_set(d->err, ERR_USAGE, "host %s: address \"%s\" %s", t->name, v, host_name_fault(v));
-	t->hostname = keep(d->p, v);
+	host_standard(v, known, sizeof(known));
+	t->hostname = keep(d->p, known);
 	t->told.hostname = dt ? t->hostname : NULL;
 	v = choose(d, "hostkey_alias", NULL, &d->ssh.hostkeyalias, NULL, &dt);
 	if (v) {
+		t->known_exactly = true;
 		t->known_as = keep(d->p, v);
 		t->told.hostkey_alias = dt ? t->known_as : NULL;
 	} else {
@@ -231,18 +234,27 @@ static int choose_tty(struct draft *d)
 	return force(d, "RequestTTY", v);
 }
 
+/* What becomes of a host key that is new, or not the one that is known. */
 static int choose_strict(struct draft *d)
 {
-	const struct ssh_value *v = &d->ssh.stricthostkeychecking;
+	const struct ssh_value *v = &d->ssh.stricthostkeychecking, *hash = &d->ssh.hashknownhosts;
+	const struct ssh_env *env = d->p->env;
 	struct target *t = d->t;
+	char text[600];
 
-	if (v->value && strcmp(v->value, "no") == 0)
-		t->strict = STRICT_NO;
-	else if (v->value && strcmp(v->value, "accept-new") == 0)
+	t->hash_names = !hash->value ? -1 : strcmp(hash->value, "yes") == 0;
+	if (env->accept_new || (v->value && strcmp(v->value, "accept-new") == 0)) {
 		t->strict = STRICT_ACCEPT_NEW;
-	if (v->value)
-		tell(d, "host keys", d->p->env->accept_new ? "accept-new" : v->value,
-		     d->p->env->accept_new ? "command line" : v->where);
+	} else if (v->value && strcmp(v->value, "no") == 0) {
+		/* ssh(1) sends no password to a host whose key has changed; nor is sudo's sent */
+		t->strict = env->sends_password ? STRICT_ACCEPT_NEW : STRICT_NO;
+		(void)snprintf(text, sizeof(text), "StrictHostKeyChecking no at %.400s", v->where);
+		t->unchecked = keep(d->p, text);
+		if (!t->unchecked)
+			return err_nomem(d->err);
+	}
+	if (v->value || env->accept_new)
+		tell(d, "host keys", env->accept_new ? "accept-new" : v->value, env->accept_new ? "command line" : v->where);
 	return 0;
 }
 
@@ -394,6 +406,7 @@ static int choose_keys(struct draft *d)
 	struct plan *p = d->p;
 	struct target *t = d->t;
 	const char *identity, *files;
+	char text[600];
 	bool dt;
 
 	identity = choose(d, "identity", NULL, NULL, NULL, &dt);
@@ -408,6 +421,12 @@ static int choose_keys(struct draft *d)
 	if (plan_known_hosts(p->sets, p->opt->known_hosts, files, &d->ssh,
 			     tell_default(d, "UserKnownHostsFile") && tell_default(d, "GlobalKnownHostsFile"), t, d->err) != 0)
 		return -1;
+	if (d->ssh.hosts_unknown && !t->told.known_hosts) {
+		(void)snprintf(text, sizeof(text), "only ssh(1) can tell which known_hosts file %.400s names", d->ssh.hosts_unknown);
+		t->known_hosts_because = keep(p, text);
+		if (!t->known_hosts_because)
+			return err_nomem(d->err);
+	}
 	tell(d, "known_hosts", t->first_known_hosts, t->known_as);
 	return 0;
 }

@@ -383,5 +383,9 @@ int plan_known_hosts(struct plan_sets *s, const struct strs *cli, const char *fi
 	t->first_known_hosts = k->files.n ? k->files.v[0] : NULL;
 	t->told.known_hosts_alone = (cli && cli->n) || files;
 	t->told.known_hosts = t->told.known_hosts_alone || tell ? k->told : NULL;
+	if (!t->told.known_hosts_alone && ssh->no_user_hosts) {
+		t->first_known_hosts = NULL;
+		t->told.known_hosts = NULL;	/* it reads the same words itself, and takes them for the same */
+	}
 	return 0;
 }

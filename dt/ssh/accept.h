@@ -11,7 +11,11 @@
 
 #include "dt/base/err.h"
 
-/* As known_hosts_write, of one line; returns when it stands in the file.  0, or -1: ERR_HOSTKEY. */
-int accept_key(const char *file, const char *name, const void *blob, size_t len, struct dt_err *err);
+/*
+ * As known_hosts_write, of one line; returns when it stands in the file.  Of a
+ * name that showed another key before, while this process runs, it is not new.
+ * 0, or -1: ERR_HOSTKEY.
+ */
+int accept_key(const char *file, const char *name, const void *blob, size_t len, int hash, struct dt_err *err);
 
 #endif

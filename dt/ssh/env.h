@@ -17,7 +17,10 @@ struct ssh_env {
 	const struct secret *password;	/* -k, or NULL */
 	const char *ssh_program;	/* for the openssh transport: "ssh" */
 	const char *config_file;	/* ssh -F FILE, or NULL for ssh's own default */
-	bool accept_new;	/* trust and record a host key seen for the first time */
+	bool accept_new;	/* trust and record a host key seen for the first time, whatever ssh_config says */
+	bool sends_password;	/* -K: through sessions, to where no changed host key is let pass */
+	/* What "dt trust" must be told to reach a host, a jump host as this run does ("-F conf --port 2222 "), or NULL. */
+	const char *trust_options, *trust_hop_options;
 	bool lasting;		/* sessions will outlive their runs (session_rest) */
 };
 

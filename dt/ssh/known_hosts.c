@@ -363,7 +363,7 @@ static char *without_port(const char *name)
 	return strndup(name + 1, (size_t)(end - name) - 1);
 }
 
-enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, const void *blob,
+enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, bool exactly, const void *blob,
 				       size_t len, struct kh_where *where)
 {
 	enum hostkey_verdict verdict = HOSTKEY_UNKNOWN, fallback;
@@ -371,7 +371,7 @@ enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char 
 	char *lower = strdup(name), *host = NULL;
 
 	if (where)
-		*where = (struct kh_where){ NULL, 0 };
+		*where = (struct kh_where){ 0 };
 	if (!lower || !*lower)
 		goto out;
 	pattern_lower(lower);
@@ -381,7 +381,8 @@ enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char 
 	 * that is known for its name.  Another key there says nothing, since
 	 * another port is often another machine; a revoked one stays revoked.
 	 */
-	host = verdict == HOSTKEY_UNKNOWN || verdict == HOSTKEY_CA ? without_port(lower) : NULL;
+	if (!exactly && (verdict == HOSTKEY_UNKNOWN || verdict == HOSTKEY_CA))
+		host = without_port(lower);
 	if (host) {
 		fallback = check_name(kh, host, blob, len, &other);
 		if (fallback == HOSTKEY_OK || fallback == HOSTKEY_REVOKED ||
@@ -391,7 +392,8 @@ enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char 
 		}
 	}
 	if (where && decided)
-		*where = (struct kh_where){ kh->paths[decided->file], decided->number };
+		*where = (struct kh_where){ kh->paths[decided->file], decided->number, decided->line.blob,
+					    decided->line.blob_len };
 out:
 	free(lower);
 	free(host);
@@ -441,6 +443,7 @@ int known_hosts_types(const struct known_hosts *kh, const char *name, bool hashe
 		      bool *ca)
 {
 	struct found_lines f = { NULL, 0, 0, false };
+	struct strs seen = { 0 };
 	char *lower = strdup(name), type[64];
 	int r = -1;
 
@@ -460,16 +463,19 @@ int known_hosts_types(const struct known_hosts *kh, const char *name, bool hashe
 
 		if (l->marker == KH_CA)
 			*ca = true;
-		/* Asking for a type whose key is revoked would only bring that key. */
-		if (l->marker != KH_KEY || revoked_by(&f, l) || len >= sizeof(type))
+		if (l->marker != KH_KEY || len >= sizeof(type))
 			continue;
 		memcpy(type, text, len);
 		type[len] = '\0';
-		if (!strs_has(types, type) && strs_add(types, type) != 0)
+		if (strs_has(&seen, type))
+			continue;
+		/* Asking for a type whose key is revoked would only bring that key; the first one counts, as with ssh. */
+		if (strs_add(&seen, type) != 0 || (!revoked_by(&f, l) && strs_add(types, type) != 0))
 			goto out;
 	}
 	r = 0;
 out:
+	strs_release(&seen);
 	free(f.v);
 	free(lower);
 	return r;

@@ -30,7 +30,7 @@ enum hostkey_verdict {
 	HOSTKEY_OK,
 	HOSTKEY_UNKNOWN,	/* no line for this name */
 	HOSTKEY_CHANGED,	/* a line for this name and key type holds another key */
-	HOSTKEY_OTHER_TYPE,	/* lines for this name, none of this key type */
+	HOSTKEY_OTHER_TYPE,	/* lines for this name, none of this key type: to ssh, changed too */
 	HOSTKEY_REVOKED,
 	HOSTKEY_CA		/* not known by itself; a @cert-authority line is for this name: only ssh(1) can judge */
 };
@@ -46,19 +46,22 @@ void known_hosts_name(const char *host, int port, char *out, size_t size);
  * HostKeyAlias) offered, as ssh with StrictHostKeyChecking=yes does: it
  * accepts where this is HOSTKEY_OK.  So a key that is known for host is
  * right for [host]:port too where no line is for that.  A revocation counts
- * before all else.  *where (may be NULL) is the line that decided, path NULL
- * where none did; path lives as long as kh.
+ * before all else.  exactly: the name is a HostKeyAlias, and no other stands
+ * for it.  *where (may be NULL) is the line that decided and the key in it,
+ * path NULL where none did; it lives as long as kh.
  */
 struct kh_where {
 	const char *path;
 	size_t line;
+	const void *blob;
+	size_t len;
 };
-enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, const void *blob,
+enum hostkey_verdict known_hosts_check(const struct known_hosts *kh, const char *name, bool exactly, const void *blob,
 				       size_t len, struct kh_where *where);
 
 /*
  * The key types of plain (unhashed) lines for a name, in file order, without
- * doubles or revoked keys; with hashed set, hashed lines are searched too (slow: an HMAC a
+ * doubles and those whose first key is revoked; with hashed set, hashed lines are searched too (slow: an HMAC a
  * line).  *ca tells whether a @cert-authority line is for it.  0, or -1: memory.
  */
 int known_hosts_types(const struct known_hosts *kh, const char *name, bool hashed, struct strs *types,
@@ -69,7 +72,7 @@ bool known_hosts_hashed(const struct known_hosts *kh);
 /*
  * Adds lines to a file (made with its folder, 0600/0700, where missing)
  * under a lock, by writing a new file beside it and renaming; hashed where
- * the file has hashed lines (or hash is set).  A name and key that is there
+ * hash is 1, or is -1 and the file has hashed lines.  A name and key that is there
  * already is not added again.  With replace, lines of that plain or hashed
  * name (keys that changed) are dropped first; marked lines and those with
  * wildcards stay.  All other bytes, owner and mode stay as they are; symbolic
@@ -82,7 +85,7 @@ struct known_host_line {
 	const void *blob;
 	size_t len;
 };
-int known_hosts_write(const char *path, const struct known_host_line *lines, size_t n, bool hash,
+int known_hosts_write(const char *path, const struct known_host_line *lines, size_t n, int hash,
 		      bool replace, size_t *added, struct dt_err *err);
 
 #endif

@@ -39,7 +39,8 @@ struct writer {
 	struct stat st;		/* of what was read */
 	struct item *items, **by_name, **by_blob;
 	size_t n;
-	bool hash, replace, changed;
+	int hash;		/* 1, 0, or -1: as the file has them */
+	bool replace, changed;
 	size_t added;
 	struct kh_hasher *hasher;
 	struct buf old, new, line;
@@ -87,7 +88,7 @@ static int add_line(struct writer *w, const struct item *it)
 
 	if (w->new.len && w->new.data[w->new.len - 1] != '\n' && buf_addc(&w->new, '\n') != 0)
 		return -1;
-	if ((w->hash ? add_hashed_name(w, it->name) : buf_adds(&w->new, it->name)) != 0 ||
+	if ((w->hash > 0 ? add_hashed_name(w, it->name) : buf_adds(&w->new, it->name)) != 0 ||
 	    buf_addc(&w->new, ' ') != 0 || buf_add(&w->new, type, type_len) != 0 || buf_addc(&w->new, ' ') != 0)
 		return -1;
 	return add_base64(&w->new, it->blob, it->len) != 0 ? -1 : buf_addc(&w->new, '\n');
@@ -187,7 +188,7 @@ static int judge_old(struct writer *w, const struct kh_line *old)
 	bool named = false, kept = false;
 
 	if (!old->names)
-		w->hash = true;
+		w->hash = w->hash != 0;
 	if (old->marker != KH_KEY)
 		return 0;
 	if (old->names && old->plain)
@@ -343,7 +344,7 @@ out:
 
 static int rewrite(struct writer *w, struct dt_err *err)
 {
-	bool hash = w->hash;
+	int hash = w->hash;
 
 	for (int tries = 0; tries < CHANGE_TRIES; tries++) {
 		int r;
@@ -423,7 +424,7 @@ static int take_lines(struct writer *w, const struct known_host_line *lines, str
 	return 0;
 }
 
-int known_hosts_write(const char *path, const struct known_host_line *lines, size_t n, bool hash,
+int known_hosts_write(const char *path, const struct known_host_line *lines, size_t n, int hash,
 		      bool replace, size_t *added, struct dt_err *err)
 {
 	struct writer w = { .path = path, .fd = -1, .n = n, .hash = hash, .replace = replace };

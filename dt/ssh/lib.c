@@ -13,6 +13,7 @@
 #include "dt/base/util.h"
 #include "dt/ssh/guard.h"
 #include "dt/ssh/jump.h"
+#include "dt/ssh/kexinit.h"
 #include "dt/ssh/resolve.h"
 
 /* Fast and sound first; libssh2 leaves out those that it lacks. */
@@ -283,24 +284,31 @@ static void fetch_guarded(void *arg)
 		c->result = err_nomem(c->err);
 }
 
-int lib_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
-		  struct dt_err *err)
+int lib_fetch_key(const struct ssh_env *env, const struct target *t, const char *algorithms, int64_t deadline,
+		  struct buf *key, struct buf *offer, struct dt_err *err)
 {
 	struct session s = { .ops = &transport_libssh2, .env = env, .t = t };
 	struct fetch_call call = { .s = &s, .deadline = deadline, .key = key, .err = err, .result = -1 };
 	struct lib *l = calloc(1, sizeof(*l));
+	struct buf begin;
 	int r = -1;
 
 	if (!l)
 		return err_nomem(err);
 	s.state = l;
+	buf_init(&begin, KEXINIT_ROOM);
 	wire_init(&l->wire, -1);
+	l->wire.tap = offer ? &begin : NULL;
+	l->key_algorithms = algorithms ? algorithms : "";
 	l->wire.fd = connect_target(&s, &call.deadline, err);
 	if (l->wire.fd >= 0)
 		r = lib_guarded(&s, ERR_CONNECT, fetch_guarded, &call, &call.result, err);
 	if (r != 0)
 		add_heard(l, err);
+	if (offer && kexinit_hostkeys(begin.data, begin.len, offer) != 0)
+		r = err_nomem(err);
 	lib_close(&s);
+	buf_release(&begin);
 	return r;
 }
 

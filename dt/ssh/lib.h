@@ -13,6 +13,7 @@
 struct lib {
 	struct wire wire;
 	LIBSSH2_SESSION *session;	/* NULL after an assertion failed in it */
+	const char *key_algorithms;	/* of the host key; "": all, NULL: all, those of known_hosts first */
 	/* lib_rest.c: opened in advance for the next command, or under way (libssh2 goes on with it at the next call) */
 	LIBSSH2_CHANNEL *spare;
 	bool opening;
@@ -52,12 +53,19 @@ int lib_login(struct session *s, int64_t deadline, struct dt_err *err);
 int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err);
 /* 0; 1: connect again with search_hashed; -1: ERR_HOSTKEY, ERR_UNSUPPORTED. */
 int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err);
+/* Has this libssh2 a signature for that key type? */
+bool lib_can_verify(const char *type);
 /* lib_run.c: transport_ops.run. */
 int lib_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
 	    struct raw_end *end, struct dt_err *err);
 
-/* lib.c: handshake alone; ERR_UNSUPPORTED: ask another program. */
-int lib_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
-		  struct dt_err *err);
+/*
+ * lib.c: handshake alone, with these host key algorithms (NULL: all that
+ * libssh2 can verify).  The key's blob is added to key, the names of the
+ * algorithms that the host has to offer (may be NULL), on failure too.
+ * 0, or -1; ERR_UNSUPPORTED: ask another program.
+ */
+int lib_fetch_key(const struct ssh_env *env, const struct target *t, const char *algorithms, int64_t deadline,
+		  struct buf *key, struct buf *offer, struct dt_err *err);
 
 #endif

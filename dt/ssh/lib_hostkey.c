@@ -21,7 +21,7 @@ static const struct { const char *type, *algorithms; } verifiable[] = {
 #endif
 };
 
-static bool can_verify(const char *type)
+bool lib_can_verify(const char *type)
 {
 	for (size_t i = 0; i < ARRAY_LEN(verifiable); i++)
 		if (strcmp(type, verifiable[i].type) == 0)
@@ -29,22 +29,39 @@ static bool can_verify(const char *type)
 	return false;
 }
 
-/* Types that the file has for this host come first, so that the server shows one we can judge. */
+/*
+ * Types that the file has for this host come first, so that the server shows
+ * one we can judge; but as with ssh(1) all stay in their order where the first
+ * of it is known.  Hashed lines are asked only where they can change that.
+ */
 int lib_hostkey_prefer(struct session *s, bool search_hashed, struct dt_err *err)
 {
+	const struct known_hosts *kh = s->t->known_hosts;
+	const struct lib *l = s->state;
+	const char *best = verifiable[0].type;
 	struct strs known = { 0 };
 	struct buf list;
 	bool ca;
 	int r = -1;
 
+	if (l->key_algorithms && *l->key_algorithms)
+		return lib_prefer(s, ALGORITHM_HOSTKEY, l->key_algorithms, err);
 	/* ssh(1) takes such a list as it is, too */
-	if (s->t->algorithms.hostkeys)
+	if (!l->key_algorithms && s->t->algorithms.hostkeys)
 		return lib_prefer(s, ALGORITHM_HOSTKEY, s->t->algorithms.hostkeys, err);
 	buf_init(&list, 1024);
-	if (known_hosts_types(s->t->known_hosts, s->t->known_as, search_hashed, &known, &ca) != 0) {
+	r = l->key_algorithms ? 0 : known_hosts_types(kh, s->t->known_as, search_hashed, &known, &ca);
+	if (r == 0 && !search_hashed && known.n && !strs_has(&known, best) && known_hosts_hashed(kh)) {
+		strs_release(&known);
+		r = known_hosts_types(kh, s->t->known_as, true, &known, &ca);
+	}
+	if (r != 0) {
 		(void)err_nomem(err);
 		goto out;
 	}
+	r = -1;
+	if (strs_has(&known, best))
+		strs_release(&known);
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < ARRAY_LEN(verifiable); i++)
 			if (strs_has(&known, verifiable[i].type) == (pass == 0) &&
@@ -59,13 +76,20 @@ out:
 	return r;
 }
 
+static int refuse(struct session *s, enum hostkey_verdict verdict, const struct kh_where *where, const void *blob,
+		  size_t len, struct dt_err *err)
+{
+	return hostkey_refuse(s->env, s->t, verdict, where, blob, len, err);
+}
+
 static int accept_new(struct session *s, const void *blob, size_t len, struct dt_err *err)
 {
+	const struct target *t = s->t;
 	char print[64];
 
-	if (!s->t->first_known_hosts)
-		return err_set(err, ERR_HOSTKEY, "no known_hosts file to add the key to");
-	if (accept_key(s->t->first_known_hosts, s->t->known_as, blob, len, err) != 0)
+	if (!t->first_known_hosts)
+		return err_set(err, ERR_HOSTKEY, "a new key, and no known_hosts file to add it to (UserKnownHostsFile none)");
+	if (accept_key(t->first_known_hosts, t->known_as, blob, len, t->hash_names, err) != 0)
 		return -1;
 	key_fingerprint(blob, len, print);
 	session_note(s, 0, "new host key accepted: %s", print);
@@ -73,7 +97,8 @@ static int accept_new(struct session *s, const void *blob, size_t len, struct dt
 }
 
 /* A key of another type than those known: can some other handshake show a known one? */
-static int other_type(struct session *s, bool searched, const void *blob, size_t len, struct dt_err *err)
+static int other_type(struct session *s, bool searched, const struct kh_where *where, const void *blob, size_t len,
+		      struct dt_err *err)
 {
 	struct strs known = { 0 };
 	size_t verify = 0;
@@ -83,13 +108,13 @@ static int other_type(struct session *s, bool searched, const void *blob, size_t
 	if (known_hosts_types(s->t->known_hosts, s->t->known_as, true, &known, &ca) != 0)
 		return err_nomem(err);
 	for (size_t i = 0; i < known.n; i++)
-		verify += can_verify(known.v[i]);
+		verify += lib_can_verify(known.v[i]);
 	if (verify && !searched && known_hosts_hashed(s->t->known_hosts))
 		r = 1;
 	else if (verify < known.n || ca)
 		r = err_set(err, ERR_UNSUPPORTED, "host key of a type that libssh2 cannot verify");
 	else
-		r = hostkey_refuse(s->t, HOSTKEY_OTHER_TYPE, NULL, blob, len, err);
+		r = refuse(s, HOSTKEY_OTHER_TYPE, where, blob, len, err);
 	strs_release(&known);
 	return r;
 }
@@ -103,26 +128,29 @@ int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
 	size_t len;
 	int type;
 
+	if (s->t->known_hosts_because)
+		return err_set(err, ERR_UNSUPPORTED, "%s", s->t->known_hosts_because);
 	blob = libssh2_session_hostkey(l->session, &len, &type);
 	if (!blob)
 		return lib_error(s, ERR_CONNECT, "host key", err);
-	verdict = known_hosts_check(s->t->known_hosts, s->t->known_as, blob, len, &where);
+	verdict = hostkey_check(s->t, blob, len, &where);
 	/* what ssh(1) lets pass then, and what it does not do over such a connection, it knows itself */
-	if (s->t->strict == STRICT_NO && !s->env->accept_new && verdict != HOSTKEY_OK && verdict != HOSTKEY_UNKNOWN)
+	if (s->t->strict == STRICT_NO && s->t->transport == TRANSPORT_AUTO && verdict != HOSTKEY_OK && verdict != HOSTKEY_UNKNOWN) {
+		session_note(s, 0, "not the host key that is known; StrictHostKeyChecking no lets it pass");
 		return err_set(err, ERR_UNSUPPORTED, "StrictHostKeyChecking no, and not the host key that is known");
+	}
 	switch (verdict) {
 	case HOSTKEY_OK:
 		return 0;
 	case HOSTKEY_UNKNOWN:
-		if (s->env->accept_new || s->t->strict != STRICT_YES)
+		if (s->t->strict != STRICT_YES)
 			return accept_new(s, blob, len, err);
-		return hostkey_refuse(s->t, HOSTKEY_UNKNOWN, &where, blob, len, err);
+		return refuse(s, verdict, &where, blob, len, err);
 	case HOSTKEY_OTHER_TYPE:
-		return other_type(s, searched, blob, len, err);
+		return other_type(s, searched, &where, blob, len, err);
 	case HOSTKEY_CHANGED:
-		return hostkey_refuse(s->t, HOSTKEY_CHANGED, &where, blob, len, err);
 	case HOSTKEY_REVOKED:
-		return hostkey_refuse(s->t, HOSTKEY_REVOKED, &where, blob, len, err);
+		return refuse(s, verdict, &where, blob, len, err);
 	case HOSTKEY_CA:
 		return err_set(err, ERR_UNSUPPORTED, "host certificate");
 	}

@@ -37,6 +37,12 @@ void openssh_end_master(const struct openssh *o);
 /* marked: the command announces on stderr that it begins.  folder holds the control socket; log is for -E. */
 int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool marked,
 		 const char *log, const char *command);
+/*
+ * To see a host's key and go no further: on stderr comes, beside ssh's own
+ * words of LogLevel DEBUG2, "TOKEN HOSTNAME TYPE BASE64".  algorithms is
+ * HostKeyAlgorithms, or NULL: as configured.
+ */
+int openssh_scan_argv(struct strs *argv, const struct session *s, const char *token, const char *algorithms);
 /* The same with our own terminal. */
 int openssh_attached_argv(struct strs *argv, const struct session *s, const char *log, const char *command);
 

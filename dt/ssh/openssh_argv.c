@@ -53,6 +53,11 @@ static int add_known_hosts(struct strs *argv, const char *files, bool alone)
 	       add_option(argv, "NoHostAuthenticationForLocalhost", "no");
 }
 
+static int add_program(struct strs *argv, const struct session *s)
+{
+	return strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
+}
+
 /* What ssh(1) is told about one host of the chain. */
 static int add_common(struct strs *argv, const struct session *s, const struct target *t)
 {
@@ -62,7 +67,6 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 	char number[24];
 	int r = 0;
 
-	r |= strs_add(argv, s->env->ssh_program ? s->env->ssh_program : "ssh");
 	if (s->env->config_file)
 		r |= strs_add(argv, "-F") || strs_add(argv, s->env->config_file);
 	/* of several the first counts for ssh(1) */
@@ -70,7 +74,7 @@ static int add_common(struct strs *argv, const struct session *s, const struct t
 		r |= strs_add(argv, "-o") || strs_add(argv, t->told.options[i]);
 	/* where it alone knows what applies, it asks nobody either */
 	if (s->env->accept_new || !t->undecided)
-		r |= add_option(argv, "StrictHostKeyChecking", s->env->accept_new ? "accept-new" : strict[t->strict]);
+		r |= add_option(argv, "StrictHostKeyChecking", strict[t->strict]);
 	/* the post-quantum default costs 270 ms; its own later places stay */
 	if (!t->kex_is_set)
 		r |= add_option(argv, "KexAlgorithms", "^curve25519-sha256,ecdh-sha2-nistp256");
@@ -130,6 +134,7 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 		return t->told.direct ? add_option(argv, "ProxyJump", "none") : 0;
 	buf_init(&line, 65536);
 	(void)snprintf(dest, sizeof(dest), "%d", t->port);
+	r |= add_program(&inner, s);
 	r |= add_common(&inner, s, via);
 	r |= add_quiet(&inner, "ERROR");
 	r |= add_master(&inner, via);
@@ -155,6 +160,7 @@ int openssh_argv(struct strs *argv, const struct session *s, const char *folder,
 	char path[96];
 	int r = 0;
 
+	r |= add_program(argv, s);
 	r |= add_common(argv, s, s->t);
 	/* a verbose one shows the host's banner on stderr: only where what comes before the marker is not the command's */
 	r |= add_quiet(argv, marked ? "DEBUG1" : "ERROR");
@@ -177,6 +183,30 @@ int openssh_argv(struct strs *argv, const struct session *s, const char *folder,
 	return r;
 }
 
+int openssh_scan_argv(struct strs *argv, const struct session *s, const char *token, const char *algorithms)
+{
+	/* ssh(1) takes the first of two values: these go before add_common's; no file may know the key */
+	static const char *const options[] = {
+		"BatchMode=yes", "LogLevel=DEBUG2", "StrictHostKeyChecking=yes", "UserKnownHostsFile=none",
+		"GlobalKnownHostsFile=none", "NoHostAuthenticationForLocalhost=no", "VerifyHostKeyDNS=no", "CheckHostIP=no",
+		"ControlMaster=no", "ControlPath=none", "ClearAllForwardings=yes", "RemoteCommand=none",
+	};
+	char command[160];
+	int r = 0;
+
+	(void)snprintf(command, sizeof(command), "/bin/sh -c \"echo %s %%I %%t %%K >&2\"", token);
+	r |= add_program(argv, s);
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		r |= strs_add(argv, "-o") || strs_add(argv, options[i]);
+	r |= add_option(argv, "KnownHostsCommand", command);
+	if (algorithms)
+		r |= add_option(argv, "HostKeyAlgorithms", algorithms);
+	r |= add_common(argv, s, s->t);
+	r |= add_via(argv, s, s->t);
+	r |= strs_add(argv, "-T") || strs_add(argv, "-x") || strs_add(argv, "-a");
+	return r || strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, "true");
+}
+
 /*
  * The terminal's Ctrl-C is the command's: the shell around it lives on to tell
  * its status, which ssh(1) would not after a signal.
@@ -194,7 +224,7 @@ int openssh_attached_argv(struct strs *argv, const struct session *s, const char
 		r |= buf_adds(&line, "exec ") || quote_argv(&line, words, ARRAY_LEN(words));
 	else
 		r |= buf_adds(&line, command);
-	r |= add_common(argv, s, s->t) || add_via(argv, s, s->t) || add_option(argv, "LogLevel", "DEBUG1");
+	r |= add_program(argv, s) || add_common(argv, s, s->t) || add_via(argv, s, s->t) || add_option(argv, "LogLevel", "DEBUG1");
 	r |= add_master(argv, s->t);
 	r |= strs_add(argv, "-t") || strs_add(argv, "-E") || strs_add(argv, log);
 	r |= strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, line.data);

@@ -7,13 +7,14 @@
 
 #include "dt/ssh/heard.h"
 #include "dt/ssh/hostkey.h"
+#include "dt/ssh/keyscan.h"
 #include "dt/ssh/openssh.h"
 
 /* ssh's messages (OpenSSH 9.2 sshconnect.c, sshconnect2.c, readconf.c) and what they mean. */
 static const struct { const char *text; enum err_code code; } meanings[] = {
 	{ "IDENTIFICATION HAS CHANGED", ERR_HOSTKEY },
 	{ "host key is known for", ERR_HOSTKEY },
-	{ "HOST KEY REVOKED", ERR_HOSTKEY },
+	{ "REVOKED HOST KEY DETECTED", ERR_HOSTKEY },
 	{ "Host key verification failed", ERR_HOSTKEY },
 	{ "Permission denied (", ERR_AUTH },
 	{ "Too many authentication failures", ERR_AUTH },
@@ -90,24 +91,67 @@ static void reason_line(const struct openssh_said *w, char *out, size_t size)
 		last_line(&w->early, out, size);
 }
 
-/* ssh's words on a host key name no fingerprint: so the key is looked at here. */
-static int refuse_key(const struct session *s, const char *line, int64_t deadline, struct dt_err *err)
+/* What ssh(1) says of a key; HOSTKEY_OK: nothing that we know. */
+static enum hostkey_verdict said_verdict(const char *text)
 {
-	const struct target *t = s->t;
+	static const struct { const char *text; enum hostkey_verdict verdict; } words[] = {
+		{ "REVOKED HOST KEY DETECTED", HOSTKEY_REVOKED },
+		{ " revoked by file ", HOSTKEY_REVOKED },
+		{ "IDENTIFICATION HAS CHANGED", HOSTKEY_CHANGED },
+		{ "host key is known for", HOSTKEY_UNKNOWN },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strstr(text, words[i].text))
+			return words[i].verdict;
+	return HOSTKEY_OK;
+}
+
+/*
+ * ssh's own words name no line and often no fingerprint: so the key is looked
+ * at once more.  What it then is, is ssh's verdict all the same.
+ */
+static int refuse_key(const struct ssh_env *env, const struct target *t, enum hostkey_verdict said, int64_t deadline,
+		      struct dt_err *err)
+{
+	char shown[HOSTKEY_WORDS] = "another key";
+	enum hostkey_verdict ours = HOSTKEY_OK;
 	struct dt_err fault = DT_ERR_INIT;
-	struct kh_where where = { NULL, 0 };
+	struct kh_where where = { 0 };
 	struct buf key;
-	enum hostkey_verdict verdict = HOSTKEY_OK;
 
 	buf_init(&key, 65536);
-	if (session_fetch_key(s->env, t, deadline, &key, &fault) == 0)
-		verdict = known_hosts_check(t->known_hosts, t->known_as, key.data, key.len, &where);
-	if (verdict == HOSTKEY_OK || verdict == HOSTKEY_CA)
-		(void)err_set(err, ERR_HOSTKEY, "%s", line);
+	if (keyscan_first(env, t, deadline, &key, &fault) == 0) {
+		hostkey_words(key.data, key.len, shown);
+		ours = hostkey_check(t, key.data, key.len, &where);
+	}
+	if (ours == HOSTKEY_OTHER_TYPE)
+		ours = HOSTKEY_CHANGED;
+	if (ours == said)
+		(void)hostkey_refuse(env, t, said, &where, key.data, key.len, err);
 	else
-		(void)hostkey_refuse(t, verdict, &where, key.data, key.len, err);
+		(void)hostkey_refuse_words(env, t, said, shown, said == HOSTKEY_REVOKED ? "ssh_config or known_hosts"
+											: "known_hosts has another", err);
 	buf_release(&key);
 	return -1;
+}
+
+/* The key of the host, or of one of its jump hosts, which say so on the stderr of a ProxyCommand. */
+static int refuse_some_key(const struct session *s, const struct openssh_said *w, const char *line, int64_t deadline,
+			   struct dt_err *err)
+{
+	enum hostkey_verdict said = said_verdict(w->log.data);
+
+	if (said != HOSTKEY_OK)
+		return refuse_key(s->env, s->t, said, deadline, err);
+	said = said_verdict(w->early.data);
+	for (const struct target *hop = s->t->via; hop && said != HOSTKEY_OK; hop = hop->via)
+		if (strstr(w->early.data, hop->known_as)) {
+			(void)refuse_key(s->env, hop, said, deadline, err);
+			err_prefix(err, "jump host %s", hop->name);
+			return -1;
+		}
+	return err_set(err, ERR_HOSTKEY, "%s", line);
 }
 
 /* "key, password": what partial successes were, or "". */
@@ -209,7 +253,7 @@ static int known_failure(const struct session *s, const struct openssh_said *w, 
 		if (!strstr(w->log.data, text) && !strstr(w->early.data, text))
 			continue;
 		if (meanings[i].code == ERR_HOSTKEY)
-			return refuse_key(s, line, deadline, err);
+			return refuse_some_key(s, w, line, deadline, err);
 		if (meanings[i].code == ERR_AUTH)
 			return refused(s, w, line, err);
 		return err_set(err, meanings[i].code, "%s", line);

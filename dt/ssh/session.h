@@ -127,14 +127,6 @@ int session_global_init(struct dt_err *err);
 const char *session_library(void);
 
 /*
- * The key that a host shows first, without logging in, for dt trust; where
- * libssh2 cannot speak to it, ssh-keyscan(1) asks.  The blob is added to key.
- * 0, or -1: ERR_RESOLVE, ERR_CONNECT, ERR_TIMEOUT, ERR_SKIPPED.
- */
-int session_fetch_key(const struct ssh_env *env, const struct target *t, int64_t deadline, struct buf *key,
-		      struct dt_err *err);
-
-/*
  * One command with the caller's own terminal, through ssh -t, to its end.
  * 0 and *end, or -1: ERR_LOCAL, ERR_LOST (ssh itself failed; it said why).
  */

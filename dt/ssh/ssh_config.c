@@ -482,8 +482,9 @@ static int expand_known_hosts(struct lookup *u)
 		size_t n = l ? l->args.n : 2;
 
 		if (n == 1 && strcasecmp(names[0], "none") == 0) {
-			/* The first file is where new keys go. */
-			if (i == 0 && strs_add(files, "/dev/null") != 0)
+			u->out->no_user_hosts |= i == 0;
+			/* Both: none is not the same as no such line. */
+			if (i == 1 && !files->n && strs_add(files, "/dev/null") != 0)
 				return err_nomem(u->err);
 			continue;
 		}
@@ -493,8 +494,10 @@ static int expand_known_hosts(struct lookup *u)
 				   : !strs_has(files, names[k]) && strs_add(files, names[k]) != 0 && err_nomem(u->err) != 0)
 				return -1;
 	}
-	if (!known)
+	if (!known) {
+		u->out->hosts_unknown = u->hosts[0] ? u->hosts[0]->where : u->hosts[1]->where;
 		strs_release(files);
+	}
 	return 0;
 }
 

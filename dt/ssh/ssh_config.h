@@ -71,9 +71,10 @@ struct ssh_host_config {
 	/*
 	 * The user's files and then the global ones, split and expanded,
 	 * defaults where one of the two is not set.  Empty: neither is set.
-	 * "UserKnownHostsFile none" gives /dev/null.
 	 */
 	struct strs known_hosts_files;
+	bool no_user_hosts;		/* "UserKnownHostsFile none": new keys have no place */
+	const char *hosts_unknown;	/* where a file stands that is not known here, so that the list is empty; or NULL */
 	/*
 	 * Why only ssh(1) can honour this host's settings ("ProxyCommand at
 	 * /root/.ssh/config:7"), malloced, or NULL.

@@ -29,6 +29,7 @@ struct target {
 	const char *name;	/* as in the inventory, and as ssh(1) is told it */
 	const char *hostname;	/* what is resolved: a name or an address */
 	const char *known_as;	/* the name in known_hosts */
+	bool known_exactly;	/* that is an alias: no other name stands for it */
 	const char *user;
 	int port;
 	const struct keyring *ring;
@@ -53,8 +54,11 @@ struct target {
 		const char *const *options;	/* "KEYWORD=VALUE" of ssh_options, NULL-terminated; before all others */
 	} told;
 	const char *fault;	/* why nobody can log in there, known beforehand; or NULL */
-	const char *first_known_hosts;	/* where --accept-new and dt trust write */
-	enum strict strict;
+	const char *first_known_hosts;	/* where --accept-new and dt trust write; NULL: nowhere ("none") */
+	const char *known_hosts_because;	/* why only ssh(1) knows which files those are, or NULL */
+	int hash_names;		/* HashKnownHosts: 1, 0, or -1: as the file has them */
+	enum strict strict;	/* --accept-new counted in */
+	const char *unchecked;	/* "StrictHostKeyChecking no at FILE:LINE", where it is not followed as far as ssh(1) goes; or NULL */
 	struct target_algorithms algorithms;
 	/* ssh_config may say which of these ssh(1) offers: dt does not name faster ones first then */
 	bool kex_is_set, ciphers_is_set;

@@ -139,6 +139,8 @@ static ssize_t receive(struct wire *w, void *data, size_t len)
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		heard_opening(&w->heard, data, (size_t)n);
+		if (w->tap && buf_add(w->tap, data, (size_t)n) != 0)
+			w->tap = NULL;
 		w->received += (uint64_t)n;
 		w->burst += (size_t)n;
 		if (w->received < FIRST)

@@ -38,6 +38,7 @@ struct wire {
 	bool mute;		/* nothing more is sent */
 	struct dialogue *dialogue;
 	struct heard heard;
+	struct buf *tap;	/* the first bytes received, as many as it takes; or NULL */
 	/*
 	 * Bytes received so far.  Each call into libssh2 may take in what another
 	 * one waits for (data of the other stream, of another channel, a window):

@@ -1,7 +1,8 @@
 #!/usr/bin/env -S python3 -B
 """Host keys: what dt does of each, beside what ssh(1) does with StrictHostKeyChecking=yes."""
+import json
 import os
-import shutil
+import shlex
 import subprocess
 import sys
 
@@ -103,8 +104,8 @@ def dt(server, known_hosts, *options):
     return "refuses", done.stdout.split("hostkey: ", 1)[1].strip()
 
 
-def dt_alone(*args):
-    return super(Bed, bed).dt(*args)
+def dt_alone(*args, **kw):
+    return super(Bed, bed).dt(*args, **kw)
 
 
 bed.dt_alone = dt_alone
@@ -127,7 +128,12 @@ def test_unknown_says_what_to_do():
     for server, options in ((one, ()), (one, ("--transport", "openssh")), (rsa, ())):
         _, why = dt(server, path, *options)
         has(why, run("ssh-keygen", "-lf", server.hostkeys[0]).split()[1])
-        has(why, "dt trust 127.0.0.1")
+        # the command it names reaches the host as this run did
+        command = shlex.split(why.split('"')[1])
+        equal([command[:2], command[-1]], [["dt", "trust"], "127.0.0.1"])
+        ended(bed.dt_alone("--yes", *command[1:]), 0)
+        equal(dt(server, path, *options)[0], "lets in")
+        bed.write("known", "")
 
 
 def test_accept_new():
@@ -142,64 +148,133 @@ def test_accept_new():
         equal(bed.read("known").decode(), line(one, other))
 
 
-def trust(path, *args):
-    return bed.dt_alone("--known-hosts", path, *args)
+# The same address as people write it; how ssh has it is in tests/unit/test_resolve.c.
+FORMS = ("127.1", "2130706433", "0x7f000001", "0177.0.0.1")
 
 
-def test_trust():
-    bed.write("many.ini", "[hosts]\n" + "".join(
-        "h%d = x address=127.0.0.%d port=%d\n" % (i, i, one.port) for i in range(1, 11)))
+def test_addresses():
+    """--accept-new takes no changed or revoked key of an address that is written otherwise, and records its one form."""
+    bed.write("hosts.ini", "[hosts]\n" + "".join("h%d = x address=%s port=%d\n" % (i, f, one.port)
+                                                for i, f in enumerate(FORMS)))
+    config = bed.write("config", "".join("Host c%d\n HostName %s\n Port %d\n" % (i, f, one.port)
+                                         for i, f in enumerate(FORMS)))
+    ways = [(["--port", str(one.port), "sys:" + ",".join(FORMS)]),
+            (["-D", bed.join("hosts.ini"), "all"]),
+            (["-F", config, "sys:" + ",".join("c%d" % i for i in range(len(FORMS)))])]
+    for transport in ("libssh2", "openssh"):
+        for way in ways:
+            def run_all(*options):
+                return bed.dt_alone("-I", bed.key, "--known-hosts", bed.join("known"), "--accept-new", "--transport", transport,
+                                    "-o", "jsonl", *options, *way, "ssh", "true")
+            for text in (line(one, other), "@revoked " + line(one) + line(one)):
+                bed.write("known", text)
+                done = run_all()
+                ends = [e for e in map(json.loads, done.stdout.splitlines()) if e["event"] == "end"]
+                equal([e["status"] for e in ends], ["hostkey"] * len(FORMS), done.stdout)
+                equal(bed.read("known").decode(), text)
+            bed.write("known", "")
+            ended(run_all(), 0)
+            equal(bed.read("known").decode(), line(one))
+            if transport == "libssh2":
+                ends = [e for e in map(json.loads, run_all().stdout.splitlines()) if e["event"] == "end"]
+                equal({e["address"] for e in ends}, {"127.0.0.1"})
+
+
+def test_address_of_a_jump_host():
+    inner = two
+    for transport in ("libssh2", "openssh"):
+        for jump, there in (("127.1:%d" % one.port, "0x7f.1"), ("127.0.0.1:%d" % one.port, "127.1")):
+            args = ["-I", bed.key, "--known-hosts", bed.join("known"), "--accept-new", "--transport", transport, "-J", jump,
+                    "--port", str(inner.port), there, "ssh", "true"]
+            for text in (line(one, other), line(one) + line(inner, other)):
+                bed.write("known", text)
+                has(ended(bed.dt_alone(*args), 4).stdout, "KEY CHANGED")
+                equal(bed.read("known").decode(), text)
+            bed.write("known", "")
+            ended(bed.dt_alone(*args), 0)
+            equal(sorted(l.split()[0] for l in bed.read("known").decode().splitlines()),
+                  sorted("[127.0.0.1]:%d" % s.port for s in (one, inner)))
+
+
+def configured(text, server, *options, known=""):
+    """dt's answer with that ssh_config, and the text of the known_hosts file afterwards."""
+    path = bed.write("known", known)
+    config = bed.write("config", "Host *\n UserKnownHostsFile %s\n GlobalKnownHostsFile /dev/null\n%s" % (path, text))
+    done = bed.dt_alone("-F", config, "-I", bed.key, "--port", str(server.port), *options, "127.0.0.1", "ssh", "true", stdin="sudo's\n")
+    by_ssh = subprocess.run(["ssh", "-F", config, "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=" + bed.write("by_ssh", known),
+                             "-i", bed.key, "-p", str(server.port), "127.0.0.1", "true"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=bed.env).returncode
+    return done, bed.read("known").decode(), by_ssh
+
+
+def test_strict_host_key_checking():
+    """As ssh does with BatchMode; what "no" lets pass, only ssh(1) does, and never with a password of sudo's."""
+    for transport in ("auto", "openssh"):
+        for value, accepts in (("yes", False), ("ask", False), ("accept-new", True), ("off", True), (None, False)):
+            text = " StrictHostKeyChecking %s\n" % value if value else ""
+            done, known, by_ssh = configured(text, one, "--transport", transport)
+            ended(done, 0 if accepts else 4)
+            equal([by_ssh, known], [0 if accepts else 255, line(one) if accepts else ""], value)
+            for before in (line(one, other), "@revoked " + line(one)):
+                done, known, by_ssh = configured(text, one, "--transport", transport, known=before)
+                ended(done, 0 if value == "off" else 4)
+                equal([by_ssh, known], [0 if value == "off" else 255, before], value)
+        # the command line goes before
+        done, known, _ = configured(" StrictHostKeyChecking yes\n", one, "--transport", transport, "--accept-new")
+        ended(done, 0)
+        equal(known, line(one))
+        ended(configured(" StrictHostKeyChecking no\n", one, "--transport", transport, "--accept-new", known=line(one, other))[0], 4)
+    has(configured(" StrictHostKeyChecking no\n", one, known=line(one, other))[0].stderr, "StrictHostKeyChecking no lets it pass")
+    for options in (("--transport", "libssh2"), ("-K",), ("-K", "--transport", "openssh")):
+        done, known, _ = configured(" StrictHostKeyChecking no\n", one, *options, known=line(one, other))
+        ended(done, 4)
+        has(done.stdout, "KEY CHANGED")
+        has(done.stdout, "StrictHostKeyChecking no at %s:4" % bed.join("config"))
+        ended(configured(" StrictHostKeyChecking no\n", one, *options)[0], 0)
+
+
+def test_hash_known_hosts():
+    for transport in ("libssh2", "openssh"):
+        for value, starts in (("yes", "|1|"), ("no", "[127.0.0.1]")):
+            done, known, _ = configured(" StrictHostKeyChecking accept-new\n HashKnownHosts %s\n" % value, one,
+                                        "--transport", transport)
+            ended(done, 0)
+            equal([len(known.splitlines()), known[:len(starts)]], [1, starts])
+
+
+def test_no_place_for_new_keys():
+    """UserKnownHostsFile none: as with ssh nothing is new.  /dev/null: all is, each time."""
+    for transport in ("libssh2", "openssh"):
+        for value, lets_in in (("none", False), ("/dev/null", True)):
+            config = bed.write("config", "UserKnownHostsFile %s\nGlobalKnownHostsFile /dev/null\nStrictHostKeyChecking no\n" % value)
+            by_ssh = subprocess.run(["ssh", "-F", config, "-o", "BatchMode=yes", "-i", bed.key, "-p", str(one.port), "127.0.0.1",
+                                     "true"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                    check=False, env=bed.env)
+            equal(by_ssh.returncode, 0 if lets_in else 255)
+            done = bed.dt_alone("-F", config, "-I", bed.key, "--port", str(one.port), "--transport", transport, "127.0.0.1", "ssh",
+                                "true")
+            ended(done, 0 if lets_in else 4)
+
+
+def test_alias():
+    """HostKeyAlias is the name, whole: "[x]:22" does not stand for x."""
+    for alias, name, lets_in in (("web", "web", True), ("WEB", "web", True), ("web", "[web]:%d" % one.port, False),
+                                 ("[web]:2222", "[web]:2222", True), ("[web]:2222", "web", False)):
+        for transport in ("libssh2", "openssh"):
+            done, _, by_ssh = configured(" HostKeyAlias %s\n" % alias, one, "--transport", transport, known=line(one, name=name))
+            equal([done.returncode, by_ssh], [0, 0] if lets_in else [4, 255], (alias, name, transport))
+
+
+def test_one_name_two_keys():
+    """What was new a moment ago is not new again with another key: here behind a balancer."""
+    bed.write("hosts.ini", "[hosts]\n" + "".join("h%d = x address=127.0.0.1 port=%d hostkey_alias=service\n" % (i, s.port)
+                                                for i, s in enumerate((one, two))))
     path = bed.write("known", "")
-    fingerprint = run("ssh-keygen", "-lf", one.hostkeys[0]).split()[1]
-    # Nobody to ask: nothing is written.
-    done = trust(path, "-D", bed.join("many.ini"), "trust", "all")
-    check(done.returncode != 0 and bed.read("known") == b"", done)
-    done = ended(trust(path, "-D", bed.join("many.ini"), "--yes", "trust", "all"), 0)
-    equal(done.stdout.count("new ssh-ed25519 " + fingerprint), 10, done.stdout)
-    equal(done.stdout.count("okay::dt:trust:"), 10, done.stdout)
-    equal(len(bed.read("known").splitlines()), 10)
-    # Once more: nothing new.
-    ended(trust(path, "-D", bed.join("many.ini"), "--yes", "trust", "all"), 0)
-    equal(len(bed.read("known").splitlines()), 10)
-    ended(trust(path, "-D", bed.join("many.ini"), "-I", bed.key, "all", "ssh", "true"), 0)
-
-
-def test_trust_rsa():
-    """libssh2 1.10 cannot ask for it."""
-    path = bed.write("known", "")
-    done = ended(trust(path, "--port", str(rsa.port), "--yes", "trust", "127.0.0.1"), 0)
-    has(done.stdout, run("ssh-keygen", "-lf", rsa.hostkeys[0]).split()[1])
-    equal(dt(rsa, path)[0], "lets in")
-
-
-def test_trust_hashes_where_the_file_is():
-    path = bed.write("known", hashed(line(two)))
-    ended(trust(path, "--port", str(one.port), "--yes", "trust", "127.0.0.1"), 0)
-    lines = bed.read("known").decode().splitlines()
-    check(len(lines) == 2 and all(l.startswith("|1|") for l in lines), lines)
-    equal(ssh(one, path), "lets in")
-    equal(dt(one, path)[0], "lets in")
-
-
-def test_trust_never_replaces():
-    path = bed.write("known", line(one, other))
-    done = trust(path, "--port", str(one.port), "--yes", "trust", "127.0.0.1")
-    check(done.returncode != 0, done)
-    equal(bed.read("known").decode(), line(one, other))
-
-
-def test_trust_at_once():
-    """Twenty dt that add to one file: no line is lost or torn."""
-    path = bed.write("known", "")
-    processes = [subprocess.Popen([shutil.which("env"), os.path.join(os.environ.get("DT_BUILD", "build"), "bin/dt"), "-F",
-                                   bed.join("ssh_config"), "--known-hosts", path, "--port", str(one.port), "--yes",
-                                   "trust", "127.0.0.%d" % i], env=bed.env, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL) for i in range(1, 21)]
-    for p in processes:
-        equal(p.wait(60), 0)
-    lines = bed.read("known").decode().splitlines()
-    equal(sorted(l.split()[0] for l in lines), sorted("[127.0.0.%d]:%d" % (i, one.port) for i in range(1, 21)))
-    check(all(l.endswith(public(one.hostkeys[0])) for l in lines), lines)
+    done = bed.dt_alone("-I", bed.key, "--known-hosts", path, "--accept-new", "--transport", "libssh2", "-D", bed.join("hosts.ini"),
+                        "all", "ssh", "true")
+    ended(done, 4)
+    equal([done.stdout.count("okay::"), done.stdout.count("KEY CHANGED")], [1, 1], done.stdout)
+    equal(len(bed.read("known").splitlines()), 1)
 
 
 if __name__ == "__main__":

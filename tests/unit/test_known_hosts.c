@@ -123,7 +123,7 @@ static struct known_hosts *load(const char *a, const char *b)
 static enum hostkey_verdict check(const char *name, const struct key *k)
 {
 	struct known_hosts *kh = load(file, NULL);
-	enum hostkey_verdict v = known_hosts_check(kh, name, k->blob, k->len, NULL);
+	enum hostkey_verdict v = known_hosts_check(kh, name, false, k->blob, k->len, NULL);
 
 	known_hosts_free(kh);
 	return v;
@@ -167,6 +167,13 @@ static void test_verdicts(void)
 	/* As ssh: the name without its port may vouch, not condemn. */
 	CHECK_INT(check("[web01]:2222", &a), HOSTKEY_OK);
 	CHECK_INT(check("[web01]:2222", &b), HOSTKEY_UNKNOWN);
+
+	/* A HostKeyAlias of that form is a name like any other. */
+	struct known_hosts *kh = load(file, NULL);
+
+	CHECK_INT(known_hosts_check(kh, "[web01]:2222", true, a.blob, a.len, NULL), HOSTKEY_UNKNOWN);
+	CHECK_INT(known_hosts_check(kh, "[alt]:2222", true, a.blob, a.len, NULL), HOSTKEY_OK);
+	known_hosts_free(kh);
 }
 
 static void test_several_keys(void)
@@ -182,15 +189,16 @@ static void test_several_keys(void)
 	struct known_hosts *kh = load(file, file2);
 	struct kh_where where;
 
-	CHECK_INT(known_hosts_check(kh, "web", c.blob, c.len, &where), HOSTKEY_OK);
+	CHECK_INT(known_hosts_check(kh, "web", false, c.blob, c.len, &where), HOSTKEY_OK);
 	CHECK_STR(where.path + strlen(dir), "/two");
 	CHECK_INT(where.line, 1);
-	CHECK_INT(known_hosts_check(kh, "web", b.blob, b.len, &where), HOSTKEY_OK);
+	CHECK_INT(known_hosts_check(kh, "web", false, b.blob, b.len, &where), HOSTKEY_OK);
 	CHECK_STR(where.path + strlen(dir), "/one");
 	CHECK_INT(where.line, 2);
+	CHECK(where.len == b.len && memcmp(where.blob, b.blob, b.len) == 0);
 	known_hosts_free(kh);
 	kh = load("/nonexistent/file", file2);
-	CHECK_INT(known_hosts_check(kh, "web", c.blob, c.len, NULL), HOSTKEY_OK);
+	CHECK_INT(known_hosts_check(kh, "web", false, c.blob, c.len, NULL), HOSTKEY_OK);
 	known_hosts_free(kh);
 }
 
@@ -226,7 +234,7 @@ static void test_revoked(void)
 
 	struct known_hosts *kh = load(file, file2);
 
-	CHECK_INT(known_hosts_check(kh, "web", a.blob, a.len, NULL), HOSTKEY_REVOKED);
+	CHECK_INT(known_hosts_check(kh, "web", false, a.blob, a.len, NULL), HOSTKEY_REVOKED);
 	known_hosts_free(kh);
 }
 
@@ -320,6 +328,12 @@ static void test_types(void)
 	CHECK_STR(types.v[0], "ssh-ed25519");
 	strs_release(&types);
 	known_hosts_free(kh);
+	/* of two keys of a type the first one counts, as with ssh */
+	put(file, "web %s %s\nweb %s %s\n@revoked * %s %s\n", a.type, a.text, b.type, b.text, a.type, a.text);
+	kh = load(file, NULL);
+	CHECK_INT(known_hosts_types(kh, "web", false, &types, &ca), 0);
+	CHECK_INT(types.n, 0);
+	known_hosts_free(kh);
 }
 
 static void test_unreadable(void)
@@ -403,7 +417,7 @@ static void compare(const char *host, int port)
 	bool taken = ssh_takes(host, port);
 
 	known_hosts_name(host, port, name, sizeof(name));
-	v = known_hosts_check(kh, name, server_key.blob, server_key.len, NULL);
+	v = known_hosts_check(kh, name, false, server_key.blob, server_key.len, NULL);
 	if (taken != (v == HOSTKEY_OK)) {
 		text = get(file);
 		text2 = get(file2);
@@ -543,7 +557,7 @@ static size_t write_keys(const char *path, const struct known_host_line *lines, 
 	struct dt_err err = DT_ERR_INIT;
 	size_t added;
 
-	CHECK_INT(known_hosts_write(path, lines, n, hash, replace, &added, &err), 0);
+	CHECK_INT(known_hosts_write(path, lines, n, hash ? 1 : -1, replace, &added, &err), 0);
 	CHECK_STR(err.msg, "");
 	return added;
 }
@@ -584,7 +598,9 @@ static void test_write_hashed(void)
 {
 	struct key a = ed25519(1), r = rsa(3, 2048), c = ed25519(4);
 	struct known_host_line lines[] = { { "web", a.blob, a.len }, { "[web]:2222", r.blob, r.len } };
-	struct known_host_line more = { "DB", c.blob, c.len };
+	struct known_host_line more = { "DB", c.blob, c.len }, plain = { "plain", c.blob, c.len };
+	struct dt_err err = DT_ERR_INIT;
+	size_t added;
 	char *text;
 
 	(void)unlink(file);
@@ -594,6 +610,9 @@ static void test_write_hashed(void)
 	CHECK(keygen_finds(file, "[web]:2222", &r));
 	CHECK(!keygen_finds(file, "web", &r));
 	CHECK_INT(write_keys(file, lines, 2, false, false), 0);
+	/* HashKnownHosts no */
+	CHECK_INT(known_hosts_write(file, &plain, 1, 0, false, &added, &err), 0);
+	CHECK_INT(run("grep -q '^plain ' %s", file), 0);
 	/* The file's habit is followed. */
 	CHECK_INT(write_keys(file, &more, 1, false, false), 1);
 	text = get(file);
@@ -671,15 +690,15 @@ static void test_write_refuses(void)
 	put(file, "keep\n");
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		line.name = bad[i];
-		CHECK_INT(known_hosts_write(file, &line, 1, false, false, &added, &err), -1);
+		CHECK_INT(known_hosts_write(file, &line, 1, -1, false, &added, &err), -1);
 		CHECK_INT(err.code, ERR_USAGE);
 	}
 	line.name = "web";
 	line.len = 3;
-	CHECK_INT(known_hosts_write(file, &line, 1, false, false, &added, &err), -1);
+	CHECK_INT(known_hosts_write(file, &line, 1, -1, false, &added, &err), -1);
 	line.len = a.len;
-	CHECK_INT(known_hosts_write(dir, &line, 1, false, false, &added, &err), -1);
-	CHECK_INT(known_hosts_write("/dev/null", &line, 1, false, false, &added, &err), 0);
+	CHECK_INT(known_hosts_write(dir, &line, 1, -1, false, &added, &err), -1);
+	CHECK_INT(known_hosts_write("/dev/null", &line, 1, -1, false, &added, &err), 0);
 	CHECK_INT(added, 1);
 
 	char *text = get(file);
@@ -718,7 +737,7 @@ static void test_write_concurrently(void)
 		char name[32];
 
 		(void)snprintf(name, sizeof(name), "host%u-%u", i / EACH, i % EACH);
-		CHECK_INT(known_hosts_check(kh, name, key.blob, key.len, NULL), HOSTKEY_OK);
+		CHECK_INT(known_hosts_check(kh, name, false, key.blob, key.len, NULL), HOSTKEY_OK);
 	}
 	known_hosts_free(kh);
 	CHECK_INT(run("test $(wc -l <%s) = %d && test $(ls %s.* 2>/dev/null | wc -l) = 0", file, WRITERS * EACH,
@@ -772,17 +791,17 @@ static void test_speed(void)
 	t = seconds();
 	kh = load(file, NULL);
 	plain = seconds() - t;
-	CHECK_INT(known_hosts_check(kh, "host4321.example.org", k.blob, k.len, NULL), HOSTKEY_OK);
+	CHECK_INT(known_hosts_check(kh, "host4321.example.org", false, k.blob, k.len, NULL), HOSTKEY_OK);
 	known_hosts_free(kh);
 
 	many_lines(file, 5000, true);
 	kh = load(file, NULL);
 	t = seconds();
 	for (int i = 0; i < TURNS; i++)
-		CHECK_INT(known_hosts_check(kh, "host4321.example.org", k.blob, k.len, NULL), HOSTKEY_OK);
+		CHECK_INT(known_hosts_check(kh, "host4321.example.org", false, k.blob, k.len, NULL), HOSTKEY_OK);
 	lookup = (seconds() - t) / TURNS;
 	t = seconds();
-	CHECK_INT(known_hosts_check(kh, "host4321.example.org", unknown.blob, unknown.len, NULL),
+	CHECK_INT(known_hosts_check(kh, "host4321.example.org", false, unknown.blob, unknown.len, NULL),
 		  HOSTKEY_CHANGED);
 	miss = seconds() - t;
 	known_hosts_free(kh);
