@@ -260,10 +260,8 @@ static int choose_strict(struct draft *d)
 
 static int choose_alive(struct draft *d)
 {
-	const char *seconds = d->ssh.serveraliveinterval.value, *count = d->ssh.serveralivecountmax.value;
-
-	d->t->alive_seconds = seconds ? atoi(seconds) : 0;
-	d->t->alive_count = count ? atoi(count) : 3;
+	d->t->alive_seconds = ssh_config_number(d->ssh.serveraliveinterval.value, 0);
+	d->t->alive_count = ssh_config_number(d->ssh.serveralivecountmax.value, 3);
 	return 0;
 }
 
@@ -575,7 +573,7 @@ static int look_up(struct draft *d)
 
 	port = inventory_setting(p->inv, d->host, "port", NULL);
 	if (!told.port && port)
-		told.port = atoi(port);
+		told.port = ssh_config_number(port, 0);
 	if (ssh_config_lookup(p->config, name, &told, &d->ssh, d->err) != 0)
 		return -1;
 	if (!d->ssh.undecided)

@@ -1,5 +1,6 @@
 #include "dt/ssh/ssh_config.h"
 
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,19 @@
 
 #include "dt/base/buf.h"
 #include "dt/ssh/pattern.h"
+#include "dt/ssh/resolve.h"
 #include "dt/ssh/ssh_config_tree.h"
 
 #define SYSTEM_FILE "/etc/ssh/ssh_config"
 #define TEXT_MAX ((size_t)1 << 20)
+#define NAME_SIZE 1100
+
+int ssh_config_number(const char *value, int otherwise)
+{
+	long long n;
+
+	return value && parse_int(value, 0, INT_MAX, &n) == 0 ? (int)n : otherwise;
+}
 
 static void note_keywords(struct ssh_config *c, const struct conf_file *f)
 {
@@ -331,7 +341,7 @@ static struct conf_tokens tokens(const struct lookup *u)
 		.host = u->facts.host, .user = user ? user : u->config->local_user,
 		.alias = told->hostkey_alias ? told->hostkey_alias : h->hostkeyalias.value ? h->hostkeyalias.value : u->host,
 		.jump = u->jump_set ? h->proxyjump.value : "",
-		.port = told->port ? told->port : h->port.value ? atoi(h->port.value) : 22,
+		.port = told->port ? told->port : ssh_config_number(h->port.value, 22),
 	};
 }
 
@@ -413,15 +423,16 @@ static int walk_all(struct lookup *u)
 /* The name that counts, as ssh has it from here on: in u->name. */
 static int settle_hostname(struct lookup *u)
 {
-	struct buf name;
+	char name[NAME_SIZE];
 	int r = expand_hostname(u);
 
 	if (r != 0)
 		return r < 0 ? -1 : bad_hostname(u);
-	buf_init(&name, TEXT_MAX);
-	r = conf_host_name(u->name.data, &name);
-	buf_release(&u->name);
-	u->name = name;
+	host_standard(u->name.data, name, sizeof(name));
+	if (!*name && u->name.len)
+		return err_set(u->err, ERR_USAGE, "host %.100s: its HostName is too long", u->host);
+	buf_clear(&u->name);
+	r = buf_adds(&u->name, name);
 	u->facts.host = u->name.data;
 	if (r == 0 && u->out->hostname.value && !u->told->hostname)
 		r = !(u->out->hostname_expanded = strdup(u->name.data));

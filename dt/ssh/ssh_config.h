@@ -34,6 +34,9 @@ struct ssh_config;
 struct ssh_config *ssh_config_load(const char *file, struct dt_err *err);
 void ssh_config_free(struct ssh_config *c);
 
+/* The number that a value is; where it is NULL or no number, otherwise. */
+int ssh_config_number(const char *value, int otherwise);
+
 /* One value and where it stands ("/root/.ssh/config:12"); NULLs where nothing is set. */
 struct ssh_value {
 	const char *value, *where;

@@ -128,6 +128,8 @@ static int take(struct ssh_host_config *h, const char *name, char *value, char *
 			*values[i].to = (struct ssh_value){
 				strcmp(value, "true") == 0 ? "yes" : strcmp(value, "false") == 0 ? "no" : value, WHERE,
 			};
+	if (strcmp(name, "connecttimeout") == 0 && strcmp(value, "0") == 0)
+		h->connecttimeout.value = "none";
 	if (strcmp(name, "userknownhostsfile") == 0)
 		*user_files = value;
 	else if (strcmp(name, "globalknownhostsfile") == 0)
@@ -142,7 +144,7 @@ static int expand_identities(const struct ssh_config *c, const char *host, struc
 		.home = c->home, .local_user = c->local_user, .original = host,
 		.host = h->hostname.value ? h->hostname.value : host, .user = h->user.value ? h->user.value : c->local_user,
 		.alias = h->hostkeyalias.value ? h->hostkeyalias.value : host, .jump = h->proxyjump.value ? h->proxyjump.value : "",
-		.port = h->port.value ? atoi(h->port.value) : 22,
+		.port = ssh_config_number(h->port.value, 22),
 	};
 	struct strs all = { 0 };
 	int r = 0;
@@ -150,6 +152,8 @@ static int expand_identities(const struct ssh_config *c, const char *host, struc
 	for (size_t i = 0; i < h->identityfile.n && r >= 0; i++) {
 		struct buf b;
 
+		if (strcmp(h->identityfile.v[i], "none") == 0 && h->identityfile.n > 1)
+			continue;
 		buf_init(&b, 65536);
 		r = conf_expand(&t, h->identityfile.v[i], true, CONF_FILE_TOKENS, &b);
 		if (r == 0 && !strs_has(&all, b.data))
@@ -180,6 +184,9 @@ int ssh_config_ask(const struct ssh_config *c, const struct ssh_env *env, const 
 		r = take(&h, line, value, &user_files, &global_files) != 0 ? err_nomem(err) : 0;
 	}
 	if (r == 0 && h.hostname.value && !told->hostname && !(h.hostname_expanded = strdup(h.hostname.value)))
+		r = err_nomem(err);
+	/* as in a file: new keys go nowhere */
+	if (r == 0 && user_files && strcmp(user_files, "none") == 0 && strs_add(&h.known_hosts_files, "/dev/null") != 0)
 		r = err_nomem(err);
 	if (r == 0 && (expand_identities(c, host, &h) != 0 || (user_files && add_words(&h.known_hosts_files, user_files) != 0) ||
 		       (global_files && add_words(&h.known_hosts_files, global_files) != 0)))

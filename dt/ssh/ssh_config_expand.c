@@ -1,16 +1,13 @@
 /*
  * ssh_config_expand - tokens, variables and home folders in values.
  */
-#include <netdb.h>
 #include <openssl/evp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "dt/ssh/pattern.h"
 #include "dt/ssh/ssh_config_tree.h"
 
 /* "~", "~/x", "~user/x".  1: no such user. */
@@ -129,23 +126,5 @@ int conf_expand(const struct conf_tokens *t, const char *text, bool tilde, const
 			text += text[1] ? 2 : 1;
 		}
 	}
-	return r;
-}
-
-int conf_host_name(const char *name, struct buf *out)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM }, *list = NULL;
-	char text[NI_MAXHOST];
-	int r;
-
-	if (getaddrinfo(name, NULL, &hints, &list) == 0) {
-		r = getnameinfo(list->ai_addr, list->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0
-			    ? buf_adds(out, text) : buf_adds(out, name);
-		freeaddrinfo(list);
-		return r;
-	}
-	r = buf_adds(out, name);
-	if (r == 0 && !strpbrk(name, ":%"))
-		pattern_lower(out->data + out->len - strlen(name));
 	return r;
 }

@@ -139,8 +139,6 @@ struct conf_tokens {
  */
 int conf_expand(const struct conf_tokens *t, const char *text, bool tilde, const char *letters, struct buf *out);
 #define CONF_FILE_TOKENS "CLdhiklnpru"
-/* A host name as ssh(1) has it once it is set: an address in its standard form, a name in lower case.  0, or -1. */
-int conf_host_name(const char *name, struct buf *out);
 
 /* NULL: ERR_USAGE "PATH:LINE: reason" or "PATH: reason". */
 struct conf_file *conf_file_read(const char *path, unsigned flags, struct dt_err *err);

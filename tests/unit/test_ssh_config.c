@@ -455,300 +455,6 @@ static void test_system_file(void)
 	CHECK_INT(setenv("HOME", home, 1), 0);
 }
 
-/* ---- against ssh -G ---- */
-
-/* ssh's own answer; false where it refuses the file. */
-static bool ssh_answer(const char *host, struct strs *lines)
-{
-	char cmd[200], *line = NULL;
-	size_t size = 0;
-	FILE *p;
-
-	(void)snprintf(cmd, sizeof(cmd), "ssh -G -F %s '%s' 2>/dev/null </dev/null", file, host);
-	p = popen(cmd, "r");
-	while (p && getline(&line, &size, p) > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		CHECK_INT(strs_add(lines, line), 0);
-	}
-	free(line);
-	return p && pclose(p) == 0;
-}
-
-/* All values of a keyword, joined by '|'. */
-static const char *answer(const struct strs *lines, const char *keyword, char *out, size_t size)
-{
-	size_t len = strlen(keyword), used = 0;
-
-	*out = '\0';
-	for (size_t i = 0; i < lines->n; i++)
-		if (str_starts(lines->v[i], keyword) && lines->v[i][len] == ' ')
-			used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "|" : "",
-						 lines->v[i] + len + 1);
-	return out;
-}
-
-/* ssh -G leaves ~ and tokens in IdentityFile. */
-static void expand_raw(const char *raw, const char *hostname, const char *login, char *out, size_t size)
-{
-	struct buf b;
-
-	buf_init(&b, size - 1);
-	for (const char *p = raw; *p; p++) {
-		if (*p == '~' && (p == raw || p[-1] == '|'))
-			buf_adds(&b, home);
-		else if (*p == '%' && p[1] == 'd')
-			buf_adds(&b, home), p++;
-		else if (*p == '%' && p[1] == 'h')
-			buf_adds(&b, hostname), p++;
-		else if (*p == '%' && p[1] == 'r')
-			buf_adds(&b, login), p++;
-		else if (*p == '%' && p[1] == 'u')
-			buf_adds(&b, user), p++;
-		else if (*p == '%' && p[1] == '%')
-			buf_addc(&b, '%'), p++;
-		else
-			buf_addc(&b, *p);
-	}
-	(void)snprintf(out, size, "%s", b.data);
-	buf_release(&b);
-}
-
-static void join(const struct strs *l, char sep, char *out, size_t size)
-{
-	size_t used = 0;
-
-	*out = '\0';
-	for (size_t i = 0; i < l->n; i++)
-		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? (char[]){ sep, '\0' } : "",
-					 l->v[i]);
-}
-
-/* Also what ssh has where nothing is set. */
-static const char *or_default(const char *value, const char *def)
-{
-	return value ? value : def;
-}
-
-/* Compares for one host; false where both refuse. */
-static bool compare(const char *host)
-{
-	struct strs lines = { NULL, 0, 0 };
-	struct dt_err err = DT_ERR_INIT;
-	struct ssh_host_config h = { .openssh_because = NULL };
-	struct ssh_config *c = ssh_config_load(file, &err);
-	bool we = c && ssh_config_lookup(c, host, NULL, &h, &err) == 0;
-	bool they = ssh_answer(host, &lines);
-	char a[4000], b[4000], hostname[300];
-	const char *login = or_default(h.user.value, user);
-
-	if (we != they) {
-		test_faults++;
-		(void)fprintf(stderr, "ssh %s, dt %s: %s\n", they ? "reads it" : "refuses",
-			      we ? "reads it" : "refuses", err.msg);
-	}
-	if (we && they) {
-		CHECK_STR(or_default(h.port.value, "22"), answer(&lines, "port", a, sizeof(a)));
-		CHECK_STR(login, answer(&lines, "user", a, sizeof(a)));
-		answer(&lines, "hostname", hostname, sizeof(hostname));
-		(void)snprintf(b, sizeof(b), "%s", or_default(h.hostname_expanded, host));
-		if (!h.hostname_expanded) /* then ssh's is in lower case */
-			CHECK(strcasecmp(b, hostname) == 0);
-		else
-			CHECK_STR(b, hostname);
-		if (h.identityfile.n) {
-			join(&h.identityfile, '|', b, sizeof(b));
-			expand_raw(answer(&lines, "identityfile", a, sizeof(a)), hostname, login, hostname,
-				   sizeof(hostname));
-			CHECK_STR(b, hostname);
-		} else {
-			CHECK_HAS(answer(&lines, "identityfile", a, sizeof(a)), "~/.ssh/id_rsa|");
-		}
-		CHECK_STR(or_default(h.proxyjump.value, ""), answer(&lines, "proxyjump", a, sizeof(a)));
-		answer(&lines, "proxycommand", a, sizeof(a));
-		CHECK_INT(*a != '\0', h.openssh_because && strstr(h.openssh_because, "ProxyCommand"));
-		CHECK_STR(or_default(h.hostkeyalias.value, ""), answer(&lines, "hostkeyalias", a, sizeof(a)));
-		answer(&lines, "connecttimeout", a, sizeof(a));
-		CHECK_STR(or_default(h.connecttimeout.value, "none"), strcmp(a, "0") == 0 ? "none" : a);
-		CHECK_STR(or_default(h.identitiesonly.value, "no"),
-			  answer(&lines, "identitiesonly", a, sizeof(a)));
-		CHECK_STR(or_default(h.hashknownhosts.value, "no"),
-			  answer(&lines, "hashknownhosts", a, sizeof(a)));
-		answer(&lines, "stricthostkeychecking", a, sizeof(a));
-		CHECK_STR(or_default(h.stricthostkeychecking.value, "ask"), strcmp(a, "true") == 0    ? "yes"
-									    : strcmp(a, "false") == 0 ? "no"
-												      : a);
-		answer(&lines, "userknownhostsfile", a, sizeof(a));
-		if (h.known_hosts_files.n) {
-			size_t used = strlen(a);
-
-			answer(&lines, "globalknownhostsfile", hostname, sizeof(hostname));
-			(void)snprintf(a + used, sizeof(a) - used, " %s", hostname);
-			join(&h.known_hosts_files, ' ', b, sizeof(b));
-			CHECK_STR(b, a);
-		} else {
-			CHECK_HAS(a, "/.ssh/known_hosts ");
-		}
-	}
-	strs_release(&lines);
-	ssh_host_config_release(&h);
-	ssh_config_free(c);
-	return we && they;
-}
-
-static const char *const host_words[] = {
-	"web",	 "WEB",	    "db",   "w?b",    "*",    "!web", "!db", "*.x",
-	"web.x", "\"web\"", "'d'b", "web,db", "!*.x", "#c",   "w*",
-};
-static const char *const values[][12] = {
-	{ "User", "a", "b", "\"c d\"", "'e\"f'", "g # h", "i\\ j", "k#l", NULL },
-	{ "Port", "1", "22", "2222", "ssh", "\"33\"", "65535", "022", NULL },
-	{ "HostName", "h1", "H2.X", "%h.y", "a-%h", "10.0.0.1", "::1", NULL },
-	{ "IdentityFile", "~/k1", "/k2", "%d/k3-%h", "k4-%r%%", "~/k1", "'k 5'", NULL },
-	{ "ProxyJump", "j1", "u@j2:22", "j3,j4", "none", "NONE", "[::1]:22,j5", NULL },
-	{ "ProxyCommand", "none", "nc %h %p", "\"x y\" z", NULL },
-	{ "UserKnownHostsFile", "~/f1", "/f2 /f3", "'/f4' /f5_%h", "%d/f6-%r", NULL },
-	{ "HostKeyAlias", "A1", "a2", NULL },
-	{ "ConnectTimeout", "1", "0", "none", "1h", "2m3s", "1w2D", "9H9", NULL },
-	{ "IdentitiesOnly", "yes", "NO", "true", "False", NULL },
-	{ "HashKnownHosts", "yes", "no", NULL },
-	{ "StrictHostKeyChecking", "yes", "no", "OFF", "ask", "accept-new", "true", NULL },
-	{ "Compression", "yes", "no", NULL },
-	{ "ServerAliveInterval", "10", "1m", NULL },
-	{ "Match", "all", "ALL", NULL },
-};
-static const char *const wrong[] = {
-	"Port 0",
-	"Port x",
-	"Port 1 2",
-	"User",
-	"User \"",
-	"User ''",
-	"IdentitiesOnly perhaps",
-	"ConnectTimeout -1",
-	"Bogus x",
-	"IgnoreUnknown BOG*",
-	"IgnoreUnknown x",
-	"Host",
-	"Host ''",
-	"HostName %p",
-	"Include ''",
-	"HostName a b",
-	"UserKnownHostsFile a none",
-	"\"User\" q",
-	"User=x=y",
-	"User==z",
-	" =User z",
-	"Port=7",
-	"Port = 8 #",
-	"User # c",
-	"Port +5",
-	"Host # c",
-	"Include ~nouser/x",
-	"StrictHostKeyChecking maybe",
-	"UserKnownHostsFile /a '' /b",
-	"\"User x",
-	"User \"x y",
-};
-
-static const char *pick(const char *const *list, size_t n)
-{
-	return list[(size_t)random() % n];
-}
-
-static void random_lines(FILE *f, long n, int depth)
-{
-	static const char *const separators[] = { " ", "\t", "=", " = ", "  ", " =" };
-
-	while (n-- > 0) {
-		long what = random() % 100;
-
-		if (random() % 6 == 0)
-			fputs(random() % 2 ? "\t " : "  ", f);
-		if (what < 25) {
-			fputs("Host", f);
-			fputs(pick(separators, ARRAY_LEN(separators)), f);
-			for (long k = 1 + random() % 3; k > 0; k--)
-				fprintf(f, "%s%s", pick(host_words, ARRAY_LEN(host_words)), k > 1 ? " " : "");
-		} else if (what < 27) {
-			fputs(pick(wrong, ARRAY_LEN(wrong)), f);
-		} else if (what < 33 && depth) {
-			fprintf(f, "Include %s/%s", dir, random() % 3 ? "?.inc" : "1.inc");
-		} else if (what < 36) {
-			fputs(random() % 2 ? "# User hidden" : "", f);
-		} else {
-			const char *const *v = values[(size_t)random() % ARRAY_LEN(values)];
-			size_t count = 1;
-
-			while (v[count + 1])
-				count++;
-			if (random() % 4)
-				fputs(v[0], f);
-			else
-				for (const char *p = v[0]; *p; p++)
-					fputc(random() % 2 ? *p | 0x20 : *p & ~0x20, f);
-			fputs(pick(separators, ARRAY_LEN(separators)), f);
-			fputs(v[1 + (size_t)random() % count], f);
-		}
-		fputs(random() % 8 ? "\n" : random() % 2 ? " \r\n" : "\t\n", f);
-	}
-}
-
-static void random_file(const char *name, long lines, int depth)
-{
-	char path[100];
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	CHECK(f);
-	if (!f)
-		return;
-	random_lines(f, lines, depth);
-	(void)fclose(f);
-	CHECK_INT(chmod(path, 0600), 0);
-}
-
-static void test_against_ssh_random(void)
-{
-	static const char *const hosts[] = { "web", "db", "web.x", "WEB", "wab" };
-	enum { ROUNDS = 500 };
-	int accepted = 0;
-	char cmd[300];
-
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		int before = test_faults;
-
-		srandom(i);
-		random_file("conf", 2 + random() % 20, 1);
-		random_file("1.inc", random() % 5, 0);
-		random_file("2.inc", random() % 5, 0);
-		accepted += compare(pick(hosts, ARRAY_LEN(hosts)));
-		if (test_faults == before)
-			continue;
-		(void)fprintf(stderr, "seed %u:\n", i);
-		(void)snprintf(cmd, sizeof(cmd), "cd %s && tail -n +1 conf ?.inc >&2", dir);
-		(void)!system(cmd);
-		break;
-	}
-	printf("%d of %d random configurations were valid\n", accepted, (int)ROUNDS);
-	CHECK(accepted > ROUNDS / 3);
-	(void)snprintf(cmd, sizeof(cmd), "rm -f %s/?.inc", dir);
-	CHECK_INT(system(cmd), 0);
-}
-
-/* Every wrong line alone: told by both or by neither. */
-static void test_against_ssh_wrong(void)
-{
-	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-		int before = test_faults;
-
-		put(file, "%s\nPort 5\n", wrong[i]);
-		(void)compare("web");
-		if (test_faults != before)
-			(void)fprintf(stderr, "%s\n", wrong[i]);
-	}
-}
-
 /* Keywords that this ssh knows and the table does not would be errors where ssh has none. */
 static void test_keywords(void)
 {
@@ -783,6 +489,40 @@ static void test_keywords(void)
 	free(line);
 }
 
+static const char *section(enum conf_treat treat)
+{
+	return treat <= CONF_INCLUDE ? "HONOURED" : treat < CONF_UNUSED ? "HANDED TO SSH" : "NOT USED";
+}
+
+/* dt-ssh_config(5) has each keyword, and no other, in the section of what dt does with it. */
+static void test_manual(void)
+{
+	FILE *f = fopen("man/dt-ssh_config.5", "r");
+	const char *where[CONF_KEYWORDS_MAX] = { NULL };
+	char line[300], now[100] = "", name[100];
+
+	CHECK(f);
+	while (f && fgets(line, sizeof(line), f)) {
+		const struct conf_keyword *k;
+
+		if (sscanf(line, ".Sh %99[^\n]", now) == 1 || sscanf(line, ".It Cm %99s", name) != 1)
+			continue;
+		k = conf_keyword_find(name);
+		if (!k || k->alias_of || strcmp(k->name, name) != 0) {
+			CHECK_STR(name, "in the table of keywords");
+			continue;
+		}
+		CHECK_STR(where[k - conf_keywords], NULL);
+		where[k - conf_keywords] = section(k->treat);
+		CHECK_STR(now, section(k->treat));
+	}
+	for (const struct conf_keyword *k = conf_keywords; k->name; k++)
+		if (!k->alias_of && !where[k - conf_keywords])
+			CHECK_STR(k->name, "in man/dt-ssh_config.5");
+	if (f)
+		CHECK_INT(fclose(f), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -798,9 +538,8 @@ int main(int argc, char **argv)
 		TEST(test_faults_told),
 		TEST(test_files),
 		TEST(test_system_file),
-		TEST(test_against_ssh_random),
-		TEST(test_against_ssh_wrong),
 		TEST(test_keywords),
+		TEST(test_manual),
 		{ NULL, NULL },
 	};
 	struct passwd *pw = getpwuid(getuid());
