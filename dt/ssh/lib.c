@@ -162,7 +162,7 @@ static int connect_target(struct session *s, int64_t *deadline, struct dt_err *e
 {
 	const struct target *t = s->t;
 	struct addresses list;
-	union address used;
+	union socket_address used;
 	int fd;
 
 	if (!t->jump && resolve(s->env, t->hostname, t->port, session_connect_deadline(s, *deadline), &list, err) != 0)

@@ -62,7 +62,7 @@ static int take_addresses(const char *host, const struct addrinfo *list, int por
 			  struct dt_err *err)
 {
 	for (; list && out->n < RESOLVE_MAX; list = list->ai_next) {
-		union address *a = &out->v[out->n];
+		union socket_address *a = &out->v[out->n];
 
 		if ((list->ai_family != AF_INET && list->ai_family != AF_INET6) ||
 		    list->ai_addrlen > sizeof(*a))
@@ -139,12 +139,12 @@ void host_standard(const char *host, char *out, size_t size)
 		freeaddrinfo(list);
 }
 
-socklen_t address_len(const union address *a)
+socklen_t address_len(const union socket_address *a)
 {
 	return a->sa.sa_family == AF_INET ? sizeof(a->in4) : sizeof(a->in6);
 }
 
-void address_text(const union address *a, char *out, size_t size)
+void address_text(const union socket_address *a, char *out, size_t size)
 {
 	if (getnameinfo(&a->sa, address_len(a), out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0 && size)
 		*out = '\0';
@@ -161,7 +161,7 @@ void address_keep_alive(int fd, int seconds, int count)
 }
 
 /* A connected descriptor, or -1 with *sys: errno, ETIMEDOUT for the deadline, ECANCELED. */
-static int connect_one(const struct ssh_env *env, const union address *a, int64_t deadline, int *sys)
+static int connect_one(const struct ssh_env *env, const union socket_address *a, int64_t deadline, int *sys)
 {
 	int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, r;
 	socklen_t len = sizeof(*sys);
@@ -218,7 +218,7 @@ static int all_failed(const struct addresses *list, const int *sys, struct dt_er
 }
 
 int connect_any(const struct ssh_env *env, const struct addresses *list, int64_t deadline,
-		union address *used, struct dt_err *err)
+		union socket_address *used, struct dt_err *err)
 {
 	int sys[RESOLVE_MAX];
 

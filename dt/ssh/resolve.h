@@ -16,14 +16,14 @@
 
 #define RESOLVE_MAX 8
 
-union address {
+union socket_address {
 	struct sockaddr sa;
 	struct sockaddr_in in4;
 	struct sockaddr_in6 in6;
 };
 
 struct addresses {
-	union address v[RESOLVE_MAX];
+	union socket_address v[RESOLVE_MAX];
 	size_t n;
 };
 
@@ -40,13 +40,13 @@ int resolve(const struct ssh_env *env, const char *host, int port, int64_t deadl
  */
 void host_standard(const char *host, char *out, size_t size);
 /* "127.0.0.1" or "::1", with a zone where there is one. */
-void address_text(const union address *a, char *out, size_t size);
+void address_text(const union socket_address *a, char *out, size_t size);
 /*
  * ServerAliveInterval, by TCP itself: it asks every so many seconds whether
  * the other side is there, and the connection ends after count in vain.
  */
 void address_keep_alive(int fd, int seconds, int count);
-socklen_t address_len(const union address *a);
+socklen_t address_len(const union socket_address *a);
 
 /*
  * Connects TCP to the addresses in turn, the time that is left shared among
@@ -55,6 +55,6 @@ socklen_t address_len(const union address *a);
  * in lower case, as errno says), ERR_TIMEOUT, ERR_SKIPPED.
  */
 int connect_any(const struct ssh_env *env, const struct addresses *list, int64_t deadline,
-		union address *used, struct dt_err *err);
+		union socket_address *used, struct dt_err *err);
 
 #endif

@@ -101,7 +101,7 @@ struct deaf {
 
 static void deaf_open(struct deaf *d, const char *host)
 {
-	union address a = { .in4 = { .sin_family = AF_INET } };
+	union socket_address a = { .in4 = { .sin_family = AF_INET } };
 
 	d->fd = listen_at(host, &d->port, 0);
 	a.in4.sin_port = htons((uint16_t)d->port);
@@ -202,7 +202,7 @@ static void test_connect(void)
 {
 	struct dt_err err = DT_ERR_INIT;
 	struct addresses list;
-	union address used;
+	union socket_address used;
 	int port, on = 0, server = listen_at("127.0.0.7", &port, 5), fd;
 	socklen_t len = sizeof(on);
 	char out[64];
@@ -226,7 +226,7 @@ static void test_refused(void)
 {
 	struct dt_err err = DT_ERR_INIT;
 	struct addresses list;
-	union address used;
+	union socket_address used;
 	int port, closed = listen_at("127.0.0.8", &port, -1); /* bound, not listening */
 
 	CHECK(closed >= 0);
@@ -245,7 +245,7 @@ static void test_next_address(void)
 {
 	struct dt_err err = DT_ERR_INIT;
 	struct addresses a, b;
-	union address used;
+	union socket_address used;
 	int port, server = listen_at("127.0.0.7", &port, 5), fd;
 	struct deaf d;
 	char out[64];
@@ -283,7 +283,7 @@ static void test_no_answer(void)
 {
 	struct dt_err err = DT_ERR_INIT;
 	struct addresses list;
-	union address used;
+	union socket_address used;
 	int64_t begin = now_ms();
 	struct deaf d;
 
@@ -312,7 +312,7 @@ static void test_cancel(void)
 	struct ssh_env env = { .cancel_fd = eventfd(0, EFD_CLOEXEC), .spawn = spawn };
 	struct dt_err err = DT_ERR_INIT;
 	struct addresses list;
-	union address used;
+	union socket_address used;
 	struct deaf d;
 	pthread_t t;
 
