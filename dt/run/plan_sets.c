@@ -254,9 +254,12 @@ static int fill_ids(struct plan_sets *s, struct id_set *set, const struct strs *
 		}
 	set->told = files.told;
 	memset(&files.told, 0, sizeof(files.told));
+	set->fault = files.fault;
+	files.fault = NULL;
 	r = 0;
 out:
 	free(files.ids);
+	free(files.fault);
 	strs_release(&files.told);
 	strs_release(&files.passed_over);
 	return r;

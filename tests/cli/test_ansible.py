@@ -74,8 +74,15 @@ def test_honoured():
         equal(e["transport"], "openssh", args)
         has(e["because"], "ssh_options: ")
     equal(one("ansible_ssh_args='-C -q -o ControlPersist=60s -o ServerAliveInterval=30'")["transport"], "libssh2")
-    # a key that is not there is the matter of its host
-    one("ansible_ssh_private_key_file=/nowhere/key")
+
+
+def test_a_missing_key():
+    """It is the failure of its host, which nobody logs in to with another key; the others are reached."""
+    path = home.write("inv", "h1 ansible_host=127.0.0.1 ansible_port=1 ansible_ssh_private_key_file=/nowhere/key\n"
+                             "h2 ansible_host=127.0.0.1 ansible_port=1\n")
+    done = ended(home.dt("--no-journal", "-D", path, "all", "ssh", "id"), 4)
+    said = {line.split(":")[4]: line.split(":", 5)[5] for line in done.stdout.splitlines()}
+    equal(said, {"h1": "auth: /nowhere/key: no such file or directory", "h2": "connect: connection refused"})
 
 
 def test_refused():

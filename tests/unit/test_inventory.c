@@ -182,6 +182,9 @@ static void test_known_hosts(void)
 		  "f:2: the host name \"-x\" begins with '-'");
 	CHECK_STR(text_fault("known_hosts:", "[a]:b ssh-rsa AAAAB3\n"),
 		  "f:1: port=b is no port (1 to 65535)");
+	/* ssh knows no ranges there */
+	CHECK_HAS(text_fault("known_hosts:", "web[1-3],x ssh-rsa AAAAB3\n"), "f:1: the host name \"web[1-3]\" holds");
+	CHECK_HAS(text_fault("known_hosts:", "web{a,b} ssh-rsa AAAAB3\n"), "f:1: the host name \"web{a\" holds");
 	/* a tag that looks like a key's type is no key */
 	CHECK_STR(text_hosts("", "a ssh-prod ssh-gw\n"), "a ssh-prod ssh-gw\n");
 	CHECK_STR(text_hosts("", "[hosts]\na = ssh-prod x\n"), "a ssh-prod x\n");
