@@ -32,7 +32,7 @@ static struct colons count_colons(char *s)
 	return c;
 }
 
-static const char *cut_port(char *colon, struct address *out)
+static const char *cut_port(char *colon, struct host_address *out)
 {
 	long long port;
 
@@ -42,7 +42,7 @@ static const char *cut_port(char *colon, struct address *out)
 }
 
 /* "[ADDRESS]" or "[ADDRESS]:PORT"; *done where it is one of them. */
-static const char *cut_brackets(char *text, struct address *out, bool *done)
+static const char *cut_brackets(char *text, struct host_address *out, bool *done)
 {
 	char *close = *text == '[' ? strchr(text, ']') : NULL;
 	bool colons;
@@ -64,7 +64,7 @@ static const char *cut_brackets(char *text, struct address *out, bool *done)
 	return close[1] == ':' ? cut_port(close + 1, out) : "has more than a port behind ']'";
 }
 
-const char *address_cut(char *text, struct address *out)
+const char *address_cut(char *text, struct host_address *out)
 {
 	char *at = strrchr(text, '@');
 	const char *fault;
@@ -93,7 +93,7 @@ const char *address_cut(char *text, struct address *out)
 	return cut_port(c.last, out);
 }
 
-const char *address_cut_pssh(char *text, char *user, struct address *out)
+const char *address_cut_pssh(char *text, char *user, struct host_address *out)
 {
 	const char *fault = address_cut(text, out);
 

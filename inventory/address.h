@@ -9,7 +9,7 @@
 #ifndef INVENTORY_ADDRESS_H
 #define INVENTORY_ADDRESS_H
 
-struct address {
+struct host_address {
 	char *user, *host, *port;	/* user and port: NULL where not given */
 };
 
@@ -17,8 +17,8 @@ struct address {
  * Cuts text in place.  User and port are checked, the host is not: it may be a
  * range.  NULL, or what is wrong ("has what is no port (1 to 65535) behind ':'").
  */
-const char *address_cut(char *text, struct address *out);
+const char *address_cut(char *text, struct host_address *out);
 /* The same, with the user behind a port as pssh's lists have it (NULL: none): "HOST:PORT USER". */
-const char *address_cut_pssh(char *text, char *user, struct address *out);
+const char *address_cut_pssh(char *text, char *user, struct host_address *out);
 
 #endif

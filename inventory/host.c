@@ -121,7 +121,7 @@ const char *domain_fault(const char *domain)
 
 static const char *hop_fault(char *hop)
 {
-	struct address a;
+	struct host_address a;
 
 	return address_cut(hop, &a) || host_name_fault(a.host) ? "holds what is no jump host ([USER@]HOST[:PORT])" : NULL;
 }

@@ -145,7 +145,7 @@ static int unite(struct evaluation *ev, struct set *a, struct set *b)
 struct naming {
 	struct evaluation *ev;
 	struct hostset *out;
-	const struct address *address;	/* of the name, or NULL */
+	const struct host_address *address;	/* of the name, or NULL */
 };
 
 static int add_name(void *arg, const char *name, struct dt_err *err)
@@ -161,7 +161,7 @@ static int add_name(void *arg, const char *name, struct dt_err *err)
 /* "[USER@]HOST[:PORT]", which is cut; HOST may be a range.  user: the one behind the port, or NULL. */
 static int add_address(struct evaluation *ev, char *text, char *user, struct hostset *out)
 {
-	struct address a;
+	struct host_address a;
 	struct naming n = { ev, out, &a };
 	char shown[204];
 	const char *fault;
@@ -311,7 +311,7 @@ static int add_found(void *to, const char *name, bool here, struct dt_err *err)
 {
 	struct naming *n = to;
 	char *text = strdup(name);
-	struct address a;
+	struct host_address a;
 	struct host *h;
 	int r;
 

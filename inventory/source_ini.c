@@ -47,7 +47,7 @@ static int put_one(void *arg, const char *name, struct dt_err *err)
 int source_address(char *text, struct entry *e, const char **host, struct dt_err *err)
 {
 	char shown[204];
-	struct address a;
+	struct host_address a;
 	const char *fault;
 
 	(void)snprintf(shown, sizeof(shown), "%.200s", text);

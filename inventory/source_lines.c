@@ -85,7 +85,7 @@ static int names_line(struct inventory *inv, const char *file, int line, char *t
 {
 	char *user = text + strcspn(text, " \t"), shown[204];
 	struct entry e = { 0 };
-	struct address a;
+	struct host_address a;
 	const char *fault;
 	int r = -1;
 

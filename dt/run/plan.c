@@ -446,7 +446,7 @@ static bool hop_free(struct hop *h)
 /* "[user@]host[:port]"; parts are cut out of text. */
 static int split_spec(char *text, const char **user, const char **host, int *port)
 {
-	struct address a;
+	struct host_address a;
 	long long n = 0;
 
 	if (address_cut(text, &a) || host_name_fault(a.host) || (a.port && parse_int(a.port, 1, 65535, &n) != 0))
