@@ -49,7 +49,7 @@ static bool group_fault(const struct wants *w, const struct want *u, const struc
 	while (*text) {
 		int len = (int)strcspn(text, ",");
 		const char *name = text + (*text == '+' || *text == '-');
-		char one[64];
+		char one[NAME_SIZE];
 
 		(void)snprintf(one, sizeof(one), "%.*s", len - (int)(name - text), name);
 		if (*text != '-' && !found_group(f, one) && !is_declared_group(w, one, ID_ANY)) {
@@ -105,6 +105,8 @@ static void fault_on(const struct wants *w, const struct want *u, const struct f
 		(void)snprintf(reason, REASON_MAX, "it comes from the name service, and is no local one");
 	else if (a || g)
 		id_fault(w, u, f, a ? a->uid : g->gid, reason);
+	else if (u->make && u->state != STATE_ABSENT && check_new_name(u->name))
+		(void)snprintf(reason, REASON_MAX, "it is not there, and for a new one %s", check_new_name(u->name));
 	else if (u->make && u->state != STATE_ABSENT)
 		taken_fault(w, u, f, reason);
 	if (*reason || u->is_group || u->state == STATE_ABSENT || (!a && !u->make))

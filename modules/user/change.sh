@@ -41,6 +41,8 @@ put() {
 password() { v=${l#*:}; v=${v%%:*}; };
 bolt() { password; case $v in "!"*) ;; *) v="!$v";; esac; put 2 "$v"; };
 unbolt() { password; while :; do case $v in "!"*) v=${v#?};; *) break;; esac; done; put 2 "${v:-*}"; };
+# Is there a line of $2 in file $1?  A name may have what grep(1) takes for more.
+in_file() { while IFS= read -r z || [ "$z" ]; do case $z in "$2":*) return 0;; esac; done 2>/dev/null < "$1"; return 1; };
 # The last field is a list, of which $2 is part, or no longer.
 member() {
 	o=; IFS=,; for x in ${l##*:}; do if [ "$x" != "$2" ]; then o=$o,$x; fi; done; unset IFS;
@@ -49,7 +51,7 @@ member() {
 };
 in_group() {
 	edit group "$1" member $2 "$3";
-	if grep -q "^$1:" /etc/gshadow 2>/dev/null; then edit gshadow "$1" member $2 "$3"; fi;
+	if in_file /etc/gshadow "$1"; then edit gshadow "$1" member $2 "$3"; fi;
 };
 
 # NAME GID SYSTEM
@@ -59,10 +61,10 @@ add_group() {
 	if [ -f /etc/gshadow ]; then add="$1:!::"; edit gshadow "$1" already; fi;
 };
 del_group() {
-	if grep -q "^$1:" /etc/group; then :; else return 0; fi;
+	in_file /etc/group "$1" || return 0;
 	if [ "$tools" ]; then groupdel "$1"; return; fi;
 	edit group "$1" drop;
-	if grep -q "^$1:" /etc/gshadow 2>/dev/null; then edit gshadow "$1" drop; fi;
+	if in_file /etc/gshadow "$1"; then edit gshadow "$1" drop; fi;
 };
 # As "as", and dies with it.  The user does not get a channel of ours, which he could keep open.
 work_as() {
@@ -115,13 +117,14 @@ del_user() {
 	if [ "$4" ]; then safe "$4" && drop_home "$@" || exit 1; fi;
 	if [ "$tools" ]; then
 		userdel "$1" || exit 1;
-		if [ "$6" ] && grep -q "^$1:" /etc/group; then groupdel "$1" || exit 1; fi;
+		if [ "$6" ] && in_file /etc/group "$1"; then groupdel "$1" || exit 1; fi;
 	else
 		edit passwd "$1" drop;
-		if grep -q "^$1:" /etc/shadow 2>/dev/null; then edit shadow "$1" drop; fi;
+		if in_file /etc/shadow "$1"; then edit shadow "$1" drop; fi;
 		IFS=,; for g in $5; do unset IFS; in_group "$g" no "$1"; done; unset IFS;
 		if [ "$6" ]; then del_group "$1"; fi;
 	fi;
+	rm -f "$kept/@$1";
 };
 # NAME GROUPS GROUPS-NOW
 set_groups() {
@@ -131,6 +134,13 @@ set_groups() {
 };
 # NAME OPTION FIELD VALUE: an option of usermod, or a field of passwd.
 set_field() { if [ "$tools" ]; then usermod $2 "$4" "$1"; else edit passwd "$1" put $3 "$4"; fi; };
+kept=/var/lib/dt/locked;
+# NAME UID DAYS: the end date of an account that is locked, for unlock; without DAYS there is none.
+keep_expire() {
+	if [ ! "$3" ]; then rm -f "$kept/@$1"; return; fi;
+	mkdir -p $kept && [ ! -L $kept ] && rm -f "$kept/+$1" && printf "%s %s\n" "$2" "$3" > "$kept/+$1" &&
+	{ sync "$kept/+$1" 2>/dev/null || sync; } && mv -f "$kept/+$1" "$kept/@$1";
+};
 # NAME DAYS DATE
 set_expire() { if [ "$tools" ]; then usermod -e "$3" "$1"; else edit shadow "$1" put 8 "$2"; fi; };
 # NAME HASH: printf is part of the shell, so that no list of processes shows it.

@@ -76,7 +76,7 @@ static void take_account(struct found *f, char *line, bool foreign)
 	if (a)
 		*a = (struct account){
 			.name = v[0], .uid = parse_id(v[2]), .gid = parse_id(v[3]), .comment = v[4], .home = v[5],
-			.shell = v[6], .foreign = foreign, .expire = EXPIRE_NEVER, .keys = -1,
+			.shell = v[6], .foreign = foreign, .expire = EXPIRE_NEVER, .keys = -1, .kept = EXPIRE_AS_IS,
 		};
 }
 
@@ -204,6 +204,16 @@ static void take_count(struct found *f, char *line)
 		a->keys = parse_id(count);
 }
 
+/* "NAME UID DAYS": of this account, and not of one that had its name before. */
+static void take_kept(struct found *f, char *line)
+{
+	char *name = strsep(&line, " "), *uid = line ? strsep(&line, " ") : NULL;
+	struct account *a = line ? local_account(f, name) : NULL;
+
+	if (a && a->uid == parse_id(uid) && parse_id(line) != ID_ANY)
+		a->kept = parse_id(line);
+}
+
 static void take_shell(struct found *f, const char *path)
 {
 	const char **s = grow(f, (void **)&f->shells, &f->shell_count, sizeof(*s));
@@ -245,7 +255,7 @@ static void take_line(struct found *f, char *line, size_t len)
 		case 'G': case 'R': take_group(f, rest, *line == 'R'); break;
 		case 'H': take_home(f, rest); break;
 		case 'K': take_keys(f, rest, len - 2); break;
-		case 'N': case 'S': take_later(f, line); break;
+		case 'N': case 'S': case 'T': take_later(f, line); break;
 		case 'X': take_shell(f, rest); break;
 		default: break;
 		}
@@ -277,6 +287,8 @@ void found_read(struct found *f)
 	for (size_t i = 0; !f->fault && i < f->later_count; i++) {
 		if (*f->later[i] == 'S')
 			take_shadow(f, f->later[i] + 2);
+		else if (*f->later[i] == 'T')
+			take_kept(f, f->later[i] + 2);
 		else
 			take_count(f, f->later[i] + 2);
 	}

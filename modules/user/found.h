@@ -31,6 +31,7 @@ struct account {
 	bool same_hash;		/* it is the one that was asked for */
 	long long expire;	/* days since 1970; -1: never */
 	long long keys;		/* how many; -1: not known */
+	long long kept;		/* the end date that lock took; EXPIRE_AS_IS: none */
 };
 
 struct group {

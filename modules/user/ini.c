@@ -271,7 +271,7 @@ static int cut_line(const char *text)
 
 static bool names_group(const struct want *u, const char *group)
 {
-	char more[64];
+	char more[NAME_SIZE + 1];
 
 	(void)snprintf(more, sizeof(more), "+%s", group);
 	return (u->group && strcmp(u->group, group) == 0) ||

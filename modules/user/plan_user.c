@@ -19,7 +19,7 @@ static void date(long long days, char out[16])
 	struct tm tm;
 
 	*out = '\0';
-	if (days > 0 && gmtime_r(&t, &tm))
+	if (days >= 0 && gmtime_r(&t, &tm))
 		(void)strftime(out, 16, "%Y-%m-%d", &tm);
 }
 
@@ -69,7 +69,7 @@ static char *groups_wanted(const struct want *u, const char *now)
 	/* what stays, in its order */
 	copy = rest = strdup(changes ? now : "");
 	while (list && rest && (one = strsep(&rest, ",")) != NULL) {
-		char less[64];
+		char less[NAME_SIZE + 1];
 
 		(void)snprintf(less, sizeof(less), "-%s", one);
 		if (*one && !in_list(u->groups, less))
@@ -144,9 +144,20 @@ static void set_expire(const struct job *j, long long days)
 	char text[16], number[24] = "";
 
 	date(days, text);
-	if (days > 0)
+	if (days >= 0)
 		(void)snprintf(number, sizeof(number), "%lld", days);
 	PLAN_CALL(j->p, "set_expire", j->u->name, number, text);
+}
+
+/* What it is when it is locked, for unlock; EXPIRE_NEVER: nothing is kept any longer. */
+static void keep_expire(const struct job *j, long long days)
+{
+	char number[24] = "";
+
+	if (days >= 0)
+		(void)snprintf(number, sizeof(number), "%lld", days);
+	plan_step(j->p, j->u->name, "%s", "");
+	PLAN_CALL(j->p, "keep_expire", j->u->name, j->uid, number);
 }
 
 static int set_fields(const struct job *j)
@@ -180,6 +191,8 @@ static int set_fields(const struct job *j)
 		date(u->expire, text);
 		plan_step(j->p, u->name, "expire=%s", *text ? text : "never");
 		set_expire(j, u->expire);
+		if (a->kept != EXPIRE_AS_IS)
+			keep_expire(j, EXPIRE_NEVER);
 	}
 	return 0;
 }
@@ -196,6 +209,7 @@ static int set_access(const struct job *j)
 {
 	const struct want *u = j->u;
 	const struct account *a = j->a;
+	char text[16];
 	bool was_locked = a && a->locked && (a->password == 'h' || a->expire == EXPIRE_LOCKED);
 
 	if (!j->f->shadow) {
@@ -211,6 +225,8 @@ static int set_access(const struct job *j)
 	}
 	if (u->state == STATE_LOCKED && !(a && account_closed(a))) {
 		lock(j, "locked");
+		if (a && a->expire != EXPIRE_LOCKED)
+			keep_expire(j, a->expire);
 		plan_step(j->p, u->name, "%s", "");
 		set_expire(j, EXPIRE_LOCKED);
 	}
@@ -218,8 +234,11 @@ static int set_access(const struct job *j)
 		plan_step(j->p, u->name, "unlocked");
 		PLAN_CALL(j->p, "unlock", u->name);
 		if (a->expire == EXPIRE_LOCKED && u->expire == EXPIRE_AS_IS) {
-			plan_step(j->p, u->name, "%s", "");
-			set_expire(j, EXPIRE_NEVER);
+			date(a->kept, text);
+			plan_step(j->p, u->name, "%s%s", *text ? "expire=" : "", text);
+			set_expire(j, a->kept == EXPIRE_AS_IS ? EXPIRE_NEVER : a->kept);
+			if (a->kept != EXPIRE_AS_IS)
+				keep_expire(j, EXPIRE_NEVER);
 		}
 	}
 	return 0;
@@ -337,7 +356,7 @@ static int del_user(struct job *j)
 int plan_user(struct plan *p, const struct wants *w, const struct want *u, const struct found *f)
 {
 	struct job j = { .p = p, .w = w, .u = u, .f = f, .a = found_account(f, u->name) };
-	char path[64];
+	char path[NAME_SIZE + 8];
 	long long gid;
 
 	if (!j.a && u->state == STATE_ABSENT)

@@ -9,7 +9,7 @@
 # the name service, "W" where there is a shadow file, and of each line in it
 # "S NAME LOCKED KIND EXPIRE SAME" (KIND: h a hash, e empty, n neither; SAME: it
 # is HASH), "X SHELL" of those that can be run, "H NAME KIND UID" of homes, "K
-# LINE" of keys of the H before it, the first a word, and "N COUNT NAME".  "E" is the end.
+# LINE" of keys of the H before it, the first a word, "N COUNT NAME", and "T NAME UID DAYS" of an end date that lock took.  "E" is the end.
 #
 # This file is sent as one line: each statement ends with a semicolon, and
 # there are no single quotes.
@@ -22,7 +22,7 @@ home() {
 	while :; do case $h in ?*/) h=${h%/};; *) break;; esac; done;
 	if [ -L "$h" ]; then k=l; elif [ -d "$h" ]; then k=d; elif [ -e "$h" ]; then k=o; else k=n; fi;
 	o=$(ls -ldn -- "$h" 2>/dev/null | { read -r a b o x; echo "$o"; });
-	if [ $4 = text ]; then echo "H $1 $k ${o:--}"; fi;
+	if [ $4 = text ]; then printf "H %s %s %s\n" "$1" $k "${o:--}"; fi;
 	if [ $k = d ] && [ "$o" = "$2" ]; then
 		if [ $4 = text ]; then
 			o=$(printf "%s\ntext\n" "$h" | keys "$2" "$3" "$1" | sed "s/^/K /");
@@ -30,9 +30,9 @@ home() {
 			room=$((room-${#o})); printf "%s\n" "$o";
 		else
 			o=$(printf "%s\ncount\n" "$h" | keys "$2" "$3" "$1" | sed q);
-			echo "N ${o:--} $1";
+			printf "N %s %s\n" "${o:--}" "$1";
 		fi;
-	elif [ $4 = count ] && [ $k = n ]; then echo "N 0 $1"; fi;
+	elif [ $4 = count ] && [ $k = n ]; then printf "N 0 %s\n" "$1"; fi;
 };
 user() {
 	there=;
@@ -59,6 +59,10 @@ done;
 if [ "$all" = list ]; then
 	while IFS=: read -r n x u g c h s; do home "$n" "$u" "$g" count; done < /etc/passwd;
 fi;
+# What lock has kept for unlock.
+for f in /var/lib/dt/locked/@*; do
+	if [ -f "$f" ] && [ ! -L "$f" ] && read -r u d x < "$f"; then printf "T %s %s %s\n" "${f##*/@}" "$u" "$d"; fi;
+done 2>/dev/null;
 if [ -e /etc/shadow ]; then echo W; fi;
 if [ -r /etc/shadow ]; then
 	while IFS=: read -r n p a b c d e x f; do

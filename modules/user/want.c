@@ -67,7 +67,20 @@ const char *wants_key(struct wants *w, struct key_list *list, const char *line)
 	return NULL;
 }
 
+/* Whatever useradd(8) or a person has made, but what no field of passwd(5), no list and no tool takes for a name. */
 const char *check_name(const char *name)
+{
+	if (!*name || strlen(name) >= NAME_SIZE)
+		return "a name has 1 to 255 bytes";
+	if (strchr("-+~", *name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return "no name begins with -, + or ~, or is . or ..";
+	for (; *name; name++)
+		if ((unsigned char)*name <= ' ' || *name == 0x7f || strchr(":,/", *name))
+			return "a name has no blank, no control byte and no : , or /";
+	return NULL;
+}
+
+const char *check_new_name(const char *name)
 {
 	size_t len = strlen(name), n = len && strchr(name_begins, *name) ? strspn(name, name_has) : 0;
 
@@ -92,12 +105,12 @@ const char *check_id(const char *text)
 
 const char *check_group(const char *text)
 {
-	return *text && strchr(digits, *text) ? check_id(text) : check_name(text);
+	return *text && !text[strspn(text, digits)] ? check_id(text) : check_name(text);
 }
 
 const char *check_groups(const char *text)
 {
-	char name[NAME_LONGEST + 2];
+	char name[NAME_SIZE];
 	bool some = strchr("+-", *text) && *text;
 	const char *wrong = NULL;
 	size_t len;
@@ -110,8 +123,8 @@ const char *check_groups(const char *text)
 			return "either groups, or +GROUP and -GROUP";
 		text += some;
 		len = strcspn(text, ",");
-		if (len > NAME_LONGEST)
-			return "a name has at most 32 letters";
+		if (len >= NAME_SIZE)
+			return "a name has 1 to 255 bytes";
 		memcpy(name, text, len);
 		name[len] = '\0';
 		wrong = check_name(name);

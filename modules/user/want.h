@@ -2,8 +2,8 @@
  * want - accounts and groups as they shall be: what the command line or an
  * INI file says, checked before any host is asked.
  *
- * Names are of POSIX's portable kind (useradd(8), CAVEATS).  All text is owned
- * by struct wants, or by dt until the call ends.
+ * New names are of POSIX's portable kind (useradd(8), CAVEATS); those that
+ * are there are what hosts have.  All text is owned by struct wants, or by dt until the call ends.
  */
 #ifndef MODULES_USER_WANT_H
 #define MODULES_USER_WANT_H
@@ -12,6 +12,7 @@
 
 enum state { STATE_AS_IS, STATE_ABSENT, STATE_LOCKED, STATE_UNLOCKED };
 
+#define NAME_SIZE 256			/* of a name that is there, with its NUL */
 #define ID_ANY (-1LL)			/* no uid or gid is asked for */
 #define ID_MAX 4294967294LL		/* 32 bits; the last is chown(2)'s "as it is" */
 #define EXPIRE_AS_IS (-2LL)
@@ -64,7 +65,8 @@ void wants_free(struct wants *w);
 const char *wants_key(struct wants *w, struct key_list *list, const char *line);
 
 /* Each says what is wrong with a value, in static text; NULL: nothing. */
-const char *check_name(const char *name);
+const char *check_name(const char *name);	/* of what may be there */
+const char *check_new_name(const char *name);
 const char *check_id(const char *text);
 const char *check_group(const char *text);	/* name or gid */
 const char *check_groups(const char *text);
