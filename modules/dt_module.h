@@ -143,7 +143,7 @@ enum {
 	DT_FILES_QUICK = 16,	/* the same size and time are enough */
 	DT_FILES_SUDO = 32,	/* as root, through sudo(8) */
 	DT_FILES_PLAIN = 64,	/* do not compress */
-	DT_FILES_PRESERVE = 128, /* pull: modes and times */
+	DT_FILES_PRESERVE = 128, /* times as they are; pull: modes too */
 	DT_FILES_QUIET = 256	/* no message; for who tells it otherwise */
 };
 struct dt_fileset;	/* files, prepared for a call's hosts */

@@ -38,6 +38,8 @@ static int push_run(struct dt_task *task, const struct dt_call *call, const stru
 
 static const struct dt_param push_params[] = {
 	{ .name = "recursive", .letter = 'r', .type = DT_BOOL, .flags = DT_OPTION, .help = "folders too, with all that is in them" },
+	{ .name = "preserve", .letter = 'p', .type = DT_BOOL, .flags = DT_OPTION,
+	  .help = "times as they are here, of folders and of what is unchanged too" },
 	{ .name = "check", .type = DT_BOOL, .flags = DT_OPTION, .help = "change nothing; say what would change" },
 	{ .name = "delete", .type = DT_BOOL, .flags = DT_OPTION,
 	  .help = "delete what is in the target folders and in no source (with -r)" },

@@ -1,5 +1,7 @@
 #include "dt/files/answer.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "modules/dt_module.h"
@@ -24,6 +26,29 @@ void answer_release(struct answer *a)
 int answer_nonsense(struct dt_err *err)
 {
 	return err_set(err, ERR_LOST, "the host's answer makes no sense");
+}
+
+const char *answer_time(const char *text, struct timespec *out)
+{
+	char *end;
+	long long seconds;
+	long part = 0, digit = 100000000;
+	bool before = *text == '-';
+
+	errno = 0;
+	seconds = strtoll(text, &end, 10);
+	if (end == text || errno)
+		return NULL;
+	if (*end == '.')
+		for (end++; *end >= '0' && *end <= '9'; end++, digit /= 10)
+			part += (*end - '0') * digit;
+	/* a point in time is a whole second and what follows it */
+	if (before && part) {
+		seconds--;
+		part = 1000000000 - part;
+	}
+	*out = (struct timespec){ .tv_sec = (time_t)seconds, .tv_nsec = part };
+	return *end == ' ' ? end + 1 : NULL;
 }
 
 static int take_lines(struct answer *a)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "dt/base/buf.h"
 #include "dt/base/err.h"
@@ -28,6 +29,8 @@ void answer_init(struct answer *a, struct dt_err *err);
 void answer_release(struct answer *a);
 /* dt_exec's output; arg is the answer. */
 void answer_add(void *arg, int stream, const char *data, size_t len);
+/* A time as stat(1) tells it, and a blank: "1700000000.123456789 ", "-5 ".  What is behind it, or NULL. */
+const char *answer_time(const char *text, struct timespec *out);
 /* err: "the host's answer makes no sense".  -1. */
 int answer_nonsense(struct dt_err *err);
 

@@ -334,6 +334,7 @@ struct fileset *fileset_new(const char *const *sources, size_t n, const struct f
 		return NULL;
 	}
 	s->named = o->named;
+	s->has_mode = o->has_mode;
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = add_source(&f, sources[i]);
 	if (r == 0)

@@ -33,6 +33,7 @@ struct fileset {
 	struct file *v;
 	size_t n;
 	bool named;		/* one source, that gets a name of its own there */
+	bool has_mode;		/* modes were given, and are not those of the sources */
 	bool content;		/* some source is what is in a folder */
 	uint64_t bytes;		/* all sizes */
 	size_t *by_path;	/* indices, in the order of paths */

@@ -273,6 +273,17 @@ int here_compare(struct here *h, const char *path, uint64_t size, const unsigned
 	return 0;
 }
 
+bool here_same_time(struct here *h, const char *path, const struct timespec *mtime)
+{
+	struct dt_err ignored = DT_ERR_INIT;
+	struct stat st;
+	bool missing;
+	int dir = parent_of(h, path, &missing, &ignored);
+
+	return dir >= 0 && fstatat(dir, base_name(path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_mtim.tv_sec == mtime->tv_sec && (st.st_mtim.tv_nsec == mtime->tv_nsec || !st.st_mtim.tv_nsec);
+}
+
 bool here_same_link(struct here *h, const char *path, const char *text)
 {
 	struct dt_err ignored = DT_ERR_INIT;
@@ -312,6 +323,13 @@ int here_begin(struct here *h, size_t i, struct dt_err *err)
 	number(i, name);
 	if (stage(h, err) != 0)
 		return -1;
+	if (h->file >= 0) {
+		unsigned char sum[SHA256_SIZE];
+
+		(void)close(h->file);
+		sha256_end(h->sum, sum);
+	}
+	(void)unlinkat(h->stage, name, 0);
 	h->file = openat(h->stage, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return h->file >= 0 ? 0 : local(err, h->path);
 }
@@ -332,10 +350,20 @@ int here_add(struct here *h, const char *data, size_t len, struct dt_err *err)
 	return 0;
 }
 
-int here_end(struct here *h, mode_t mode, int64_t mtime, unsigned char sum[SHA256_SIZE], struct dt_err *err)
+static void times_of(const struct timespec *mtime, struct timespec times[2])
 {
-	const struct timespec times[2] = { { 0, UTIME_NOW }, { mtime == HERE_NOW ? 0 : (time_t)mtime, mtime == HERE_NOW ? UTIME_NOW : 0 } };
-	int r = fchmod(h->file, mode) == 0 && futimens(h->file, times) == 0 ? 0 : local(err, h->path);
+	times[0] = (struct timespec){ .tv_nsec = UTIME_NOW };
+	times[1] = mtime ? *mtime : times[0];
+}
+
+int here_end(struct here *h, mode_t mode, const struct timespec *mtime, unsigned char sum[SHA256_SIZE],
+	     struct dt_err *err)
+{
+	struct timespec times[2];
+	int r;
+
+	times_of(mtime, times);
+	r = fchmod(h->file, mode) == 0 && futimens(h->file, times) == 0 ? 0 : local(err, h->path);
 
 	sha256_end(h->sum, sum);
 	if (close(h->file) != 0 && r == 0)
@@ -363,14 +391,20 @@ int here_copy(struct here *h, size_t from, size_t i, struct dt_err *err)
 	return r;
 }
 
-int here_link(struct here *h, size_t i, const char *text, struct dt_err *err)
+int here_link(struct here *h, size_t i, const char *text, const struct timespec *mtime, struct dt_err *err)
 {
+	struct timespec times[2];
 	char name[24];
 
 	number(i, name);
 	if (stage(h, err) != 0)
 		return -1;
-	return symlinkat(text, h->stage, name) == 0 ? 0 : local(err, h->path);
+	times_of(mtime, times);
+	/* not every file system has times of links */
+	if (symlinkat(text, h->stage, name) != 0 ||
+	    (utimensat(h->stage, name, times, AT_SYMLINK_NOFOLLOW) != 0 && errno != EOPNOTSUPP))
+		return local(err, h->path);
+	return 0;
 }
 
 /* ---- in place ---- */
@@ -396,6 +430,20 @@ int here_folder(struct here *h, const char *path, mode_t mode, bool always, stru
 	if (fd >= 0)
 		(void)close(fd);
 	return r;
+}
+
+int here_set_time(struct here *h, const char *path, const struct timespec *mtime, struct dt_err *err)
+{
+	struct timespec times[2];
+	bool missing;
+	int dir = parent_of(h, path, &missing, err);
+
+	times_of(mtime, times);
+	if (dir < 0)
+		return missing ? err_sys(err, ERR_LOCAL, ENOENT, "%s/%s", h->path, path) : -1;
+	if (utimensat(dir, base_name(path), times, AT_SYMLINK_NOFOLLOW) != 0)
+		return err_sys(err, ERR_LOCAL, errno, "%s/%s", h->path, path);
+	return 0;
 }
 
 int here_place(struct here *h, size_t i, const char *path, struct dt_err *err)

@@ -14,7 +14,7 @@ r=$1; shift;
 h=$PWD;
 z=-; if command -v zstd >/dev/null 2>&1; then z=zstd; fi;
 echo "Z $z";
-f="P %f %s %Y %n//";
+f="P %f %s %.9Y %n//";
 n="*[[:cntrl:]\\\\]*";
 # Of a file alone; the faster one where it is large.
 b() {
@@ -34,8 +34,7 @@ for x do
 		if ! cd -P -- "$x"; then echo "S closed"; continue; fi;
 		echo "S tree";
 		find . -exec stat -c "$f" {} + || echo X;
-		find . -type f ! -size +2048 ! -path "$n" -exec sha256sum {} +;
-		find . -type f \( -size +2048 -o -path "$n" \) -exec sh -c "$l" sh {} +;
+		find . -type f \( \( -size +2048 -o -path "$n" \) -exec sh -c "$l" sh {} + -o -exec sha256sum {} + \);
 		find . -type l -exec sh -c "$k" sh {} +;
 		find . -type f -exec cat {} + 2>/dev/null | y;
 	elif [ -f "$x" ]; then

@@ -96,10 +96,11 @@ size_t listing_find(const struct listing *l, uint32_t source, const char *path)
 	return found ? (size_t)(found - l->v) : l->n;
 }
 
+/* What came since the last time is of later sources: it stays behind. */
 static void sort(struct listing *l)
 {
 	if (l->sorted != l->n)
-		qsort(l->v, l->n, sizeof(*l->v), compare);
+		qsort(l->v + l->sorted, l->n - l->sorted, sizeof(*l->v), compare);
 	l->sorted = l->n;
 }
 
@@ -166,15 +167,17 @@ static int take_file(struct listing *l, const char *line, struct dt_err *err)
 {
 	unsigned long mode;
 	unsigned long long size;
-	long long mtime;
+	struct timespec mtime;
 	struct listed *f = NULL;
 	const char *name;
 	char kind = l->kinds[l->current - 1];
 	int used = 0;
 
-	if (sscanf(line, "P %lx %llu %lld %n", &mode, &size, &mtime, &used) != 3 || size > INT64_MAX || mode > 0177777)
+	if (sscanf(line, "P %lx %llu %n", &mode, &size, &used) != 2 || size > INT64_MAX || mode > 0177777)
 		return answer_nonsense(err);
-	name = line + used;
+	name = answer_time(line + used, &mtime);
+	if (!name)
+		return answer_nonsense(err);
 	/* the sums come after all names */
 	if (l->summing || kind == '-')
 		return answer_nonsense(err);
@@ -182,6 +185,7 @@ static int take_file(struct listing *l, const char *line, struct dt_err *err)
 		if (!S_ISDIR(mode))
 			return answer_nonsense(err);
 		l->modes[l->current - 1] = (mode_t)mode & 0777;
+		l->times[l->current - 1] = mtime;
 		return 0;
 	}
 	if (strncmp(name, "./", 2) != 0)
@@ -297,8 +301,8 @@ static int take_sample(struct listing *l, const char *line, struct dt_err *err)
 	if (l->sampled)
 		return answer_nonsense(err);
 	l->summing = l->sampled = true;
-	for (size_t i = 0; i < l->n && left; i++)
-		if (l->v[i].source == l->current - 1 && S_ISREG(l->v[i].mode))
+	for (size_t i = l->n; left && i-- > 0 && l->v[i].source == l->current - 1;)
+		if (S_ISREG(l->v[i].mode))
 			left -= l->v[i].size < left ? l->v[i].size : left;
 	l->packs = packed < (SAMPLE - left) - (SAMPLE - left) / 4;
 	return 0;
@@ -367,7 +371,7 @@ static int check_doubles(struct listing *l, struct dt_err *err)
 	int r = 0;
 
 	/* where they are of one source, and as they are there, none is twice */
-	if (!l->odd && !l->p->sources[1])
+	if (l->p->again || (!l->odd && !l->p->sources[1]))
 		return 0;
 	buf_init(&b, (size_t)5 * PATH_LIMIT);
 	for (size_t i = 0; r == 0 && i < l->n; i++) {
@@ -401,7 +405,8 @@ int listing_run(struct listing *l, const struct pull *p, const struct files_host
 		r |= strs_add(&argv, p->sources[n]);
 	l->kinds = calloc(n + 1, 1);
 	l->modes = calloc(n + 1, sizeof(*l->modes));
-	if (r || !l->kinds || !l->modes)
+	l->times = calloc(n + 1, sizeof(*l->times));
+	if (r || !l->kinds || !l->modes || !l->times)
 		r = err_nomem(err);
 	else
 		r = h->dt->sh(h->task, &e, script, (const char *const *)argv.v, argv.n, &end);
@@ -429,6 +434,7 @@ void listing_release(struct listing *l)
 	free(l->v);
 	free(l->kinds);
 	free(l->modes);
+	free(l->times);
 	strs_release(&l->faults);
 	buf_release(&l->said);
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "dt/base/sha256.h"
 #include "dt/base/util.h"
@@ -19,10 +20,12 @@ struct listed {
 	uint32_t source;
 	mode_t mode;
 	bool has_sum;
-	bool wanted, is_new, arrived;	/* for who fetches: it differs, is not here, came whole */
+	/* for who fetches: it differs, or in its time alone; is not here; so many bytes came, and are what was listed */
+	bool wanted, other_time, is_new, staged, arrived;
 	uint64_t size;
-	int64_t mtime;
+	struct timespec mtime;
 	unsigned char sum[SHA256_SIZE];
+	unsigned char got[SHA256_SIZE];	/* of what is staged */
 	char *link;		/* the text of a link, or NULL */
 };
 
@@ -34,6 +37,7 @@ struct listing {
 	bool has_zstd, packs;	/* it can compress, and that pays */
 	char *kinds;		/* of each source: 't'ree, 'f'ile, '-' */
 	mode_t *modes;		/* of each tree's own folder */
+	struct timespec *times;
 	struct buf said;
 
 	/* its own */

@@ -193,8 +193,23 @@ static bool is_path(struct probe *p, size_t i, const char *name)
 
 struct numbers {
 	unsigned long mode, uid, gid;
-	unsigned long long size, mtime, device;
+	unsigned long long size, device;
+	struct timespec mtime;
 };
+
+unsigned probe_mode(const struct probe *p, size_t i)
+{
+	const struct file *f = &p->set->v[i];
+	unsigned kept = p->set->has_mode ? S_ISGID | S_ISVTX : S_ISGID | S_ISVTX | S_IWGRP;
+
+	return (f->mode & 07777) | (S_ISDIR(f->mode) && p->v[i].kind == THERE_FOLDER ? p->v[i].mode & kept : 0);
+}
+
+static bool same_time(const struct timespec *there, const struct timespec *here)
+{
+	/* what knows whole seconds alone has them */
+	return there->tv_sec == here->tv_sec && (there->tv_nsec == here->tv_nsec || !there->tv_nsec);
+}
 
 static void judge(struct probe *p, size_t i, const struct numbers *n, const char *user, const char *group)
 {
@@ -205,8 +220,9 @@ static void judge(struct probe *p, size_t i, const struct numbers *n, const char
 	t->kind = S_ISREG(n->mode) ? THERE_FILE : S_ISDIR(n->mode) ? THERE_FOLDER : S_ISLNK(n->mode) ? THERE_LINK : THERE_OTHER;
 	t->same = S_ISDIR(f->mode) && t->kind == THERE_FOLDER;
 	if (p->quick && S_ISREG(f->mode) && t->kind == THERE_FILE)
-		t->same = n->size == f->size && (long long)n->mtime == f->mtime;
-	t->attributes = (link || (n->mode & 07777) == (f->mode & 07777)) &&
+		t->same = n->size == f->size && n->mtime.tv_sec == f->mtime;
+	t->attributes = (link || (n->mode & 07777) == probe_mode(p, i)) &&
+			(link || !p->times || same_time(&n->mtime, &f->found.st_mtim)) &&
 			wanted(p->owner, user, strcspn(user, "/"), n->uid) &&
 			wanted(p->group, group, strcspn(group, "/"), n->gid);
 }
@@ -219,9 +235,12 @@ static int take_file(struct probe *p, char *line)
 	size_t i, where;
 	int used = 0;
 
-	if (sscanf(line, "P %lx %lu %lu %llu %llu %llu %n", &n.mode, &n.uid, &n.gid, &n.size, &n.mtime, &n.device, &used) != 6)
+	if (sscanf(line, "P %lx %lu %lu %llu %n", &n.mode, &n.uid, &n.gid, &n.size, &used) != 4)
 		return nonsense(p);
-	user = line + used;
+	user = answer_time(line + used, &n.mtime);
+	if (!user || sscanf(user, "%llu %n", &n.device, &used) != 1)
+		return nonsense(p);
+	user += used;
 	group = strchr(user, '/');
 	name = group ? strchr(group + 1, '/') : NULL;
 	if (!name)
@@ -468,7 +487,8 @@ int probe_run(struct probe *p, struct dt_err *err)
 	const struct dt_services *dt = p->host->dt;
 	const char *argv[] = { "dt-probe", p->folder, p->clean ? "clean" : "",
 			       /* names cost the host a look into its user database for each file */
-			       p->owner || p->group ? "%U/%G" : "-/-", wants_huge(p) ? "huge" : "" };
+			       p->owner || p->group ? "%U/%G" : "-/-", wants_huge(p) ? "huge" : "",
+			       p->times ? "%.9Y" : "%Y" };
 	struct dt_exec e = {
 		.input = input, .output = output, .arg = p, .flags = p->host->flags, .enough = &p->answer.failed,
 	};

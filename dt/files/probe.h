@@ -36,6 +36,7 @@ struct probe {
 	const char *root;	/* what a named set is called */
 	const char *owner, *group;	/* wanted, names or numbers; or NULL */
 	bool quick;		/* the same size and time are enough */
+	bool times;		/* a difference in time is one */
 	bool clean;		/* remove temporary folders that are left */
 	bool list;		/* what else is there (for --delete) */
 	bool few;		/* as in struct push */
@@ -70,6 +71,9 @@ struct probe {
  */
 int probe_run(struct probe *p, struct dt_err *err);
 void probe_release(struct probe *p);
+
+/* The permissions that file i shall have: a folder that is there keeps what its group and mkdir(1) have of it. */
+unsigned probe_mode(const struct probe *p, size_t i);
 
 /* Has a name what only a shell word can carry?  (sha256sum escapes it, and find ends lines with it.) */
 bool is_plain(const char *name);

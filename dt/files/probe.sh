@@ -1,6 +1,7 @@
 # What is there?  $1 the target folder, $2 "clean" where temporary folders that
 # nobody fills any more may be removed, $3 how stat(1) tells the owner, $4 "huge"
-# where it matters whether a huge file can have its sum taken while it comes.
+# where it matters whether a huge file can have its sum taken while it comes, $5
+# how it tells times.
 # stdin: calls of the functions below.
 # Folders are "" (the target folder) or begin with a slash, files with "./".
 #
@@ -21,7 +22,7 @@ if ! cd -P -- "$1" 2>/dev/null; then
 fi;
 b=${PWD%/};
 printf "B %s %s %s %s//\n" "$u" "$z" "$y" "$PWD";
-f="P %f %u %g %s %Y %d $3/%n//";
+f="P %f %u %g %s $5 %d $3/%n//";
 # Files and folders of plain names, with sums of those that are not large.
 p() { find "$@" -prune -exec stat -c "$f" {} + -type f -size -2049 -exec sha256sum {} + 2>/dev/null; };
 # The same without sums.

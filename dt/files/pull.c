@@ -5,48 +5,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "dt/base/pack.h"
-#include "dt/base/quote.h"
 #include "dt/base/util.h"
-#include "dt/files/here.h"
-#include "dt/files/listing.h"
-#include "dt/files/tar.h"
-
-#define PATH_ROOM 20480
-
-static const char script[] =
-#include "dt/files/fetch.sh.h"
-	;
-
-struct fetch {
-	const struct pull *p;
-	const struct files_host *h;
-	struct listing list;
-	struct here *here;
-	struct dt_files_done count;
-	size_t skipped;		/* links that lead out, devices and the like */
-	size_t unreadable;
-	struct dt_err *err;
-
-	/* the program */
-	size_t next;
-	uint32_t source;	/* cd went there; UINT32_MAX: nowhere yet */
-	struct buf text;
-	size_t text_done;
-
-	/* the archive */
-	struct tar_reader *tar;
-	struct unpack *unpack;
-	struct buf said;
-	size_t at;		/* expected next */
-	size_t current;		/* under way */
-	uint64_t received;
-	bool stop;		/* an error: no more of it */
-};
+#include "dt/files/expand.h"
+#include "dt/files/pull_impl.h"
 
 /* ---- what differs ---- */
 
-static mode_t mode_here(const struct fetch *f, const struct listed *x)
+mode_t pull_mode(const struct fetch *f, const struct listed *x)
 {
 	mode_t mode = S_ISDIR(x->mode) ? 0700U : 0600U;
 
@@ -111,7 +76,7 @@ static int is_same(struct fetch *f, const struct listed *x, const char *path, en
 	if (S_ISLNK(x->mode) && kind == HERE_LINK)
 		*same = here_same_link(f->here, path, x->link);
 	if (S_ISREG(x->mode) && kind == HERE_FILE)
-		return here_compare(f->here, path, x->size, x->sum, f->p->preserve ? mode_here(f, x) : 0, same, f->err);
+		return here_compare(f->here, path, x->size, x->sum, f->p->preserve ? pull_mode(f, x) : 0, same, f->err);
 	return 0;
 }
 
@@ -141,9 +106,10 @@ static int judge(struct fetch *f, size_t i, const char *path)
 		return -1;
 	x->wanted = !same;
 	x->is_new = kind == HERE_NOTHING;
-	f->count.unchanged += same;
+	x->other_time = same && f->p->preserve && !S_ISDIR(x->mode) && !here_same_time(f->here, path, &x->mtime);
+	f->count.unchanged += same && !x->other_time;
 	f->count.created += !same && x->is_new;
-	f->count.changed += !same && !x->is_new;
+	f->count.changed += (!same && !x->is_new) || x->other_time;
 	if (same || !S_ISREG(x->mode))
 		return 0;
 	/* a host may say anything: the sum stays in its bounds */
@@ -191,217 +157,13 @@ static int judge_all(struct fetch *f)
 	buf_init(&path, PATH_ROOM);
 	r = judge_tops(f, &path);
 	for (size_t i = 0; r == 0 && i < f->list.n; i++) {
-		r = path_here(f, i, &path);
-		if (r == 0)
-			r = judge(f, i, path.data);
+		/* what is here may be much to read */
+		r = f->h->go_on(f->h->arg, f->err) || path_here(f, i, &path) ? -1 : judge(f, i, path.data);
 	}
 	buf_release(&path);
 	if (r == 0 && f->p->max_size && f->count.bytes > f->p->max_size)
 		r = err_set(f->err, ERR_FAIL, "%llu bytes to fetch, more than --max-size", f->count.bytes);
 	return r;
-}
-
-/* ---- the program ---- */
-
-static bool comes(const struct listed *x)
-{
-	return x->wanted && S_ISREG(x->mode);
-}
-
-/* The folder that a source's names begin in. */
-static int add_cd(struct fetch *f, uint32_t source)
-{
-	const char *text = f->p->sources[source], *slash = strrchr(text, '/');
-	struct buf folder;
-	int r;
-
-	buf_init(&folder, PATH_ROOM);
-	if (f->list.kinds[source] == 't')
-		r = buf_addf(&folder, "%s%s", *text == '/' ? "" : "./", text);
-	else
-		r = (*text == '/' ? 0 : buf_adds(&folder, "./")) ||
-		    (slash ? buf_add(&folder, text, (size_t)(slash - text) + 1) : 0);
-	r |= buf_adds(&f->text, "cd -- \"$h\" && cd -P -- ") || quote_arg(&f->text, folder.data) ||
-	     buf_adds(&f->text, " || exit 1\n");
-	buf_release(&folder);
-	return r;
-}
-
-/* One tar command, for as many files as it takes. */
-static int make_program(struct fetch *f)
-{
-	size_t chars = 0;
-	uint32_t source;
-	int r = 0;
-
-	buf_clear(&f->text);
-	f->text_done = 0;
-	while (f->next < f->list.n && !comes(&f->list.v[f->next]))
-		f->next++;
-	if (f->next == f->list.n)
-		return 0;
-	source = f->list.v[f->next].source;
-	r = f->source == source ? 0 : add_cd(f, source);
-	f->source = source;
-	/* a file that was named is what its link leads to */
-	r |= buf_adds(&f->text, f->list.kinds[source] == 'f' ? "tar $n -chf -" : "tar $n -cf -");
-	for (; f->next < f->list.n && f->list.v[f->next].source == source && chars < FILES_BATCH; f->next++)
-		if (comes(&f->list.v[f->next])) {
-			struct buf name;
-
-			buf_init(&name, PATH_ROOM);
-			r |= buf_addf(&name, "./%s", f->list.v[f->next].path) || buf_addc(&f->text, ' ') ||
-			     quote_arg(&f->text, name.data);
-			chars += name.len + 16;
-			buf_release(&name);
-		}
-	return r || buf_addc(&f->text, '\n');
-}
-
-static size_t input(void *arg, char *room, size_t size)
-{
-	struct fetch *f = arg;
-	size_t n;
-
-	if (f->text_done == f->text.len && make_program(f) != 0) {
-		(void)err_nomem(f->err);
-		f->stop = true;
-		return 0;
-	}
-	n = f->text.len - f->text_done;
-	n = n < size ? n : size;
-	memcpy(room, f->text.data + f->text_done, n);
-	f->text_done += n;
-	return n;
-}
-
-/* ---- the archive ---- */
-
-static int unwanted(struct fetch *f)
-{
-	return err_set(f->err, ERR_FAIL, "the host sent what nobody asked for");
-}
-
-static const char *without_dot(const char *name)
-{
-	return strncmp(name, "./", 2) == 0 ? name + 2 : name;
-}
-
-/* The file that an entry is: the next in order that has its name. */
-static size_t entry_file(struct fetch *f, const char *name)
-{
-	while (f->at < f->list.n && (!comes(&f->list.v[f->at]) || strcmp(f->list.v[f->at].path, without_dot(name)) != 0))
-		f->at++;
-	return f->at < f->list.n ? f->at++ : f->list.n;
-}
-
-static int check_sum(struct fetch *f, size_t i)
-{
-	struct listed *x = &f->list.v[i];
-	unsigned char sum[SHA256_SIZE];
-
-	if (here_end(f->here, mode_here(f, x), f->p->preserve ? x->mtime : HERE_NOW, sum, f->err) != 0)
-		return -1;
-	x->arrived = memcmp(sum, x->sum, sizeof(sum)) == 0;
-	return x->arrived ? 0 : err_set(f->err, ERR_FAIL, "%s: it changed while it was read there, or arrived damaged", x->path);
-}
-
-static int on_entry(void *arg, const struct tar_entry *e, struct dt_err *err)
-{
-	struct fetch *f = arg;
-	size_t i = entry_file(f, e->name), from;
-	struct listed *x = i < f->list.n ? &f->list.v[i] : NULL;
-
-	f->current = f->list.n;
-	if (!x)
-		return unwanted(f);
-	if (e->type == TAR_HARDLINK) {
-		/* another name of a file that came before */
-		from = listing_find(&f->list, x->source, without_dot(e->link));
-		if (from >= f->list.n || !f->list.v[from].arrived || f->list.v[from].size != x->size)
-			return unwanted(f);
-		return here_copy(f->here, from, i, err) != 0 || check_sum(f, i) != 0 ? -1 : 0;
-	}
-	if (e->type != TAR_FILE || e->size != x->size)
-		return err_set(err, ERR_FAIL, "%s: it changed while it was read there", x->path);
-	f->current = i;
-	return here_begin(f->here, i, err);
-}
-
-static int on_data(void *arg, const char *data, size_t len, struct dt_err *err)
-{
-	struct fetch *f = arg;
-
-	f->h->moved(f->h->arg, len);
-	return here_add(f->here, data, len, err);
-}
-
-static int on_done(void *arg, struct dt_err *err)
-{
-	struct fetch *f = arg;
-
-	(void)err;
-	return f->current < f->list.n ? check_sum(f, f->current) : 0;
-}
-
-static int sink(void *arg, const char *data, size_t len)
-{
-	struct fetch *f = arg;
-
-	/* headers, and padding to whole records of each command */
-	f->received += len;
-	if (f->received > f->count.bytes + (f->list.n + 64) * 16384)
-		return unwanted(f);
-	return tar_reader_add(f->tar, data, len, f->err);
-}
-
-static void output(void *arg, int stream, const char *data, size_t len)
-{
-	struct fetch *f = arg;
-	size_t room = f->said.max - f->said.len;
-	bool malformed = false;
-
-	if (stream == DT_STDERR) {
-		(void)buf_add(&f->said, data, len < room ? len : room);
-		return;
-	}
-	if (f->stop)
-		return;
-	(void)f->h->pace(f->h->arg, len); /* a cancel is seen by whoever reads */
-	if (f->unpack ? unpack_add(f->unpack, data, len, sink, f, &malformed) != 0 : sink(f, data, len) != 0)
-		f->stop = true;
-	if (malformed)
-		(void)err_set(f->err, ERR_FAIL, "malformed zstd stream");
-}
-
-static int fetch(struct fetch *f)
-{
-	static const struct tar_events events = { on_entry, on_data, on_done };
-	const struct dt_services *dt = f->h->dt;
-	bool zstd = f->p->pack && f->list.has_zstd && f->list.packs;
-	const char *argv[] = { "dt-fetch", zstd ? "zstd" : "-" };
-	struct dt_exec e = { .input = input, .output = output, .arg = f, .flags = f->h->flags, .enough = &f->stop };
-	struct dt_exit end;
-	int r;
-
-	if (f->count.bytes >= FILES_BULK)
-		e.flags |= DT_EXEC_BULK;
-	f->tar = tar_reader_new(&events, f);
-	f->unpack = zstd ? unpack_new() : NULL;
-	if (!f->tar || (zstd && !f->unpack)) {
-		(void)err_nomem(f->err);
-		return DT_FAIL;
-	}
-	f->h->expect(f->h->arg, f->count.bytes);
-	r = dt->sh(f->h->task, &e, script, argv, ARRAY_LEN(argv), &end);
-	if (r != DT_OK || f->stop)
-		return DT_FAIL;
-	/* whatever its status: all must be there */
-	for (size_t i = 0; i < f->list.n; i++)
-		if (comes(&f->list.v[i]) && !f->list.v[i].arrived)
-			return dt->fail(f->h->task, end.status > 0 ? end.status : 1, "%s: it did not arrive%s%s",
-					f->list.v[i].path, f->said.len ? ": " : "", f->said.data);
-	return DT_OK;
 }
 
 /* ---- in place ---- */
@@ -411,12 +173,32 @@ static int place_one(struct fetch *f, size_t i, const char *path)
 	const struct listed *x = &f->list.v[i];
 
 	if (S_ISDIR(x->mode))
-		return here_folder(f->here, path, mode_here(f, x), f->p->preserve, f->err);
+		return here_folder(f->here, path, pull_mode(f, x), f->p->preserve, f->err);
 	if (!x->wanted)
 		return 0;
-	if (S_ISLNK(x->mode) && here_link(f->here, i, x->link, f->err) != 0)
+	if (S_ISLNK(x->mode) && here_link(f->here, i, x->link, f->p->preserve ? &x->mtime : NULL, f->err) != 0)
 		return -1;
 	return here_place(f->here, i, path, f->err);
+}
+
+/* Folders last, the deepest first: what comes into one changes its time. */
+static int place_times(struct fetch *f, struct buf *path)
+{
+	int r = 0;
+
+	for (size_t i = f->list.n; r == 0 && i-- > 0;) {
+		const struct listed *x = &f->list.v[i];
+
+		if (!S_ISDIR(x->mode) && !x->other_time)
+			continue;
+		r = path_here(f, i, path);
+		if (r == 0)
+			r = here_set_time(f->here, path->data, &x->mtime, f->err);
+	}
+	for (uint32_t k = 0; r == 0 && f->p->sources[k]; k++)
+		if (top_of(f, k, path))
+			r = here_set_time(f->here, path->data, &f->list.times[k], f->err);
+	return r;
 }
 
 static int place(struct fetch *f)
@@ -429,7 +211,7 @@ static int place(struct fetch *f)
 		if (top_of(f, k, &path)) {
 			const struct listed top = { .mode = S_IFDIR | f->list.modes[k] };
 
-			r = here_folder(f->here, path.data, mode_here(f, &top), f->p->preserve, f->err);
+			r = here_folder(f->here, path.data, pull_mode(f, &top), f->p->preserve, f->err);
 		}
 	for (size_t i = 0; r == 0 && i < f->list.n; i++)
 		if (f->list.v[i].wanted || (f->p->preserve && S_ISDIR(f->list.v[i].mode))) {
@@ -437,6 +219,8 @@ static int place(struct fetch *f)
 			if (r == 0)
 				r = place_one(f, i, path.data);
 		}
+	if (r == 0 && f->p->preserve)
+		r = place_times(f, &path);
 	buf_release(&path);
 	return r == 0 ? here_sync(f->here, f->err) : -1;
 }
@@ -447,20 +231,34 @@ static void tell(const struct fetch *f)
 {
 	const struct dt_services *dt = f->h->dt;
 
-	files_tell(f->h, &f->count, f->p->check, f->list.n <= 1);
+	/* of one that is lost alone, the reason is all */
+	if (f->list.n > 1 || !f->lost.n)
+		files_tell(f->h, &f->count, f->p->check, f->list.n <= 1);
+	if (f->changed == 1)
+		dt->message(f->h->task, "; %s: changed while read", f->list.v[f->first_changed].path);
+	if (f->changed > 1)
+		dt->message(f->h->task, "; %zu files changed while read (%s first)", f->changed,
+			    f->list.v[f->first_changed].path);
 	if (f->skipped)
 		dt->message(f->h->task, "; %zu left out (links that lead out of the tree, devices)", f->skipped);
 	if (f->p->check)
 		for (size_t i = 0; i < f->list.n; i++)
-			if (f->list.v[i].wanted)
-				dt->message(f->h->task, "\n%s %s", f->list.v[i].is_new ? "+" : "~", f->list.v[i].path);
+			if (f->list.v[i].wanted || f->list.v[i].other_time)
+				dt->message(f->h->task, "\n%s %s",
+					    f->list.v[i].other_time ? "=" : f->list.v[i].is_new ? "+" : "~",
+					    f->list.v[i].path);
 }
 
 /* What could be fetched is here; what could not makes the run on this host fail. */
 static int verdict(const struct fetch *f)
 {
 	const struct dt_services *dt = f->h->dt;
+	const char *comma = f->list.n > 1 ? "; " : "";
 
+	if (f->lost.n == 1)
+		return dt->fail(f->h->task, 1, "%s%s", comma, f->lost.v[0]);
+	if (f->lost.n)
+		return dt->fail(f->h->task, 1, "%s%s; and %zu more so", comma, f->lost.v[0], f->lost.n - 1);
 	if (!f->unreadable && !f->list.partial)
 		return DT_OK;
 	return dt->fail(f->h->task, 1, "; not all could be read there: %s", f->list.said.data);
@@ -476,9 +274,9 @@ static int run(struct fetch *f)
 	if (!f->here || judge_all(f) != 0)
 		return DT_FAIL;
 	for (size_t i = 0; i < f->list.n; i++)
-		any |= comes(&f->list.v[i]);
+		any |= pull_comes(&f->list.v[i]);
 	if (!f->p->check && any) {
-		int r = fetch(f);
+		int r = pull_fetch(f);
 
 		if (r != DT_OK)
 			return r;
@@ -492,12 +290,18 @@ static int run(struct fetch *f)
 int pull_run(const struct pull *p, const struct files_host *h, struct dt_files_done *done)
 {
 	struct dt_err err = DT_ERR_INIT;
-	struct fetch f = { .p = p, .h = h, .err = &err, .source = UINT32_MAX };
+	struct pull own = *p;
+	struct fetch f = { .p = &own, .h = h, .err = &err, .source = UINT32_MAX };
+	struct strs sources = { 0 };
 	int r;
 
 	buf_init(&f.text, 256 * 1024);
 	buf_init(&f.said, 1000);
-	r = listing_run(&f.list, p, h, &err);
+	r = expand_run(p, h, &sources, &err);
+	if (sources.n)
+		own.sources = (const char *const *)sources.v;
+	if (r == DT_OK)
+		r = listing_run(&f.list, &own, h, &err);
 	if (r == DT_OK)
 		r = run(&f);
 	if (r != DT_OK && err.code == ERR_FAIL)
@@ -507,10 +311,8 @@ int pull_run(const struct pull *p, const struct files_host *h, struct dt_files_d
 	if (r == DT_OK && done)
 		*done = f.count;
 	here_close(f.here);
-	tar_reader_free(f.tar);
-	unpack_free(f.unpack);
 	listing_release(&f.list);
-	buf_release(&f.text);
-	buf_release(&f.said);
+	pull_fetch_release(&f);
+	strs_release(&sources);
 	return r;
 }

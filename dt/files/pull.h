@@ -16,6 +16,7 @@ struct pull {
 	uint64_t max_size;		/* bytes that may come; 0: no limit */
 	mode_t umask;
 	bool recursive, check, preserve, pack;
+	bool again;			/* files that were listed are looked at once more */
 };
 
 /* The name of a source here; NULL: what is in it goes into the folder itself. */

@@ -7,6 +7,7 @@
 #include "dt/files/send.h"
 
 #define SAID_MAX 2000
+#define TOLD_MAX 65536
 
 static const char script[] =
 #include "dt/files/receive.sh.h"
@@ -51,7 +52,8 @@ static void list(const struct push *p, const struct files_host *h, const struct 
 
 struct transfer {
 	struct send *send;
-	struct buf said;
+	struct buf said;	/* on stderr */
+	struct buf told;	/* on stdout: "I PATH//", what was written in place */
 };
 
 static size_t input(void *arg, char *room, size_t size)
@@ -64,10 +66,10 @@ static size_t input(void *arg, char *room, size_t size)
 static void output(void *arg, int stream, const char *data, size_t len)
 {
 	struct transfer *t = arg;
-	size_t room = t->said.max - t->said.len;
+	struct buf *to = stream == DT_STDERR ? &t->said : &t->told;
+	size_t room = to->max - to->len;
 
-	(void)stream;
-	(void)buf_add(&t->said, data, len < room ? len : room);
+	(void)buf_add(to, data, len < room ? len : room);
 }
 
 /* What the host said, on one line with what follows. */
@@ -78,8 +80,15 @@ static const char *said(struct transfer *t)
 	return t->said.data;
 }
 
+/* What could not be replaced, as a mount of its own, was written in place. */
+static void add_in_place(const struct transfer *t, struct buf *words)
+{
+	for (const char *at = t->told.data, *end; str_starts(at, "I ") && (end = strstr(at, "//\n")) != NULL; at = end + 3)
+		(void)buf_addf(words, "; %.*s: written in place", (int)(end - at) - 2, at + 2);
+}
+
 static int transfer(const struct push *p, const struct files_host *h, const struct probe *probe, struct send *s,
-		    const char *folder)
+		    const char *folder, struct buf *in_place)
 {
 	struct transfer t = { .send = s };
 	struct dt_exec e = { .input = input, .output = output, .arg = &t, .flags = h->flags };
@@ -93,6 +102,7 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 	random_hex(digits, 8);
 	(void)snprintf(kib, sizeof(kib), "%llu", send_counts(s)->bytes / 1024);
 	buf_init(&t.said, SAID_MAX);
+	buf_init(&t.told, TOLD_MAX);
 	if (send_counts(s)->bytes >= FILES_BULK)
 		e.flags |= DT_EXEC_BULK;
 	r = h->dt->sh(h->task, &e, script, argv, ARRAY_LEN(argv), &end);
@@ -100,11 +110,15 @@ static int transfer(const struct push *p, const struct files_host *h, const stru
 		r = h->failed(h->arg, send_fault(s));
 	else if (r == DT_OK && end.status != 0)
 		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", said(&t));
+	if (r == DT_OK)
+		add_in_place(&t, in_place);
 	buf_release(&t.said);
+	buf_release(&t.told);
 	return r;
 }
 
-static int transfers(const struct push *p, const struct files_host *h, const struct probe *probe, struct send *s)
+static int transfers(const struct push *p, const struct files_host *h, const struct probe *probe, struct send *s,
+		     struct buf *in_place)
 {
 	const char *folder;
 	int r = DT_OK;
@@ -113,7 +127,7 @@ static int transfers(const struct push *p, const struct files_host *h, const str
 		return h->dt->fail(h->task, 1, "%s: more than one file system there, which no undo takes", p->folder);
 	h->expect(h->arg, send_counts(s)->bytes);
 	for (size_t k = 0; r == DT_OK && (folder = send_begin(s, k, p->pack && probe->zstd)) != NULL; k++)
-		r = transfer(p, h, probe, s, folder);
+		r = transfer(p, h, probe, s, folder, in_place);
 	return r;
 }
 
@@ -132,6 +146,7 @@ static int refuse(const struct push *p, const struct files_host *h, const struct
 static int probed(const struct push *p, const struct files_host *h, const struct probe *probe, struct dt_files_done *count)
 {
 	struct dt_err err = DT_ERR_INIT;
+	struct buf in_place;
 	struct send *s;
 	int r;
 
@@ -140,15 +155,18 @@ static int probed(const struct push *p, const struct files_host *h, const struct
 	s = send_new(probe, p->backup, p->keep != NULL, &err);
 	if (!s)
 		return err.code == ERR_FAIL ? h->dt->fail(h->task, 1, "%s", err.msg) : h->failed(h->arg, &err);
-	r = p->check ? DT_OK : transfers(p, h, probe, s);
+	buf_init(&in_place, TOLD_MAX);
+	r = p->check ? DT_OK : transfers(p, h, probe, s, &in_place);
 	if (r == DT_OK) {
 		if (!p->quiet)
 			files_tell(h, send_counts(s), p->check, p->set->n == 1 && !send_counts(s)->deleted);
+		h->dt->message(h->task, "%s", in_place.data);
 		if (p->check && !p->quiet)
 			list(p, h, probe, s);
 		if (count)
 			*count = *send_counts(s);
 	}
+	buf_release(&in_place);
 	send_free(s);
 	return r;
 }
@@ -157,7 +175,7 @@ int push_run(const struct push *p, const struct files_host *h, struct dt_files_d
 {
 	struct probe probe = {
 		.set = p->set, .folder = p->folder, .root = p->root, .owner = p->owner, .group = p->group,
-		.quick = p->quick, .clean = !p->check, .list = p->del, .few = p->few, .exclude = p->exclude, .host = h,
+		.quick = p->quick, .times = p->times, .clean = !p->check, .list = p->del, .few = p->few, .exclude = p->exclude, .host = h,
 	};
 	struct dt_err err = DT_ERR_INIT;
 	int r = probe_run(&probe, &err);
@@ -181,9 +199,11 @@ int push_undo(const char *keep, const char *run, const struct files_host *h)
 
 	random_hex(digits, 8);
 	buf_init(&t.said, SAID_MAX);
+	buf_init(&t.told, TOLD_MAX);
 	r = h->dt->sh(h->task, &e, script, argv, ARRAY_LEN(argv), &end);
 	if (r == DT_OK && end.status != 0)
 		r = h->dt->fail(h->task, end.status > 0 ? end.status : 1, "%s", said(&t));
+	buf_release(&t.told);
 	buf_release(&t.said);
 	return r;
 }

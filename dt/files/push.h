@@ -18,6 +18,7 @@ struct push {
 	const char *const *exclude;
 	bool check;		/* say what would change, and change nothing */
 	bool quick;		/* the same size and time are enough */
+	bool times;		/* bring times as they are here */
 	bool del;		/* delete what is in no source */
 	bool mkdir;
 	bool pack;		/* compress where the host can */

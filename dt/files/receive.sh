@@ -13,7 +13,7 @@
 # This file is sent as one line: each statement ends with a semicolon, and
 # there are no single quotes.
 export LC_ALL=C; unset CDPATH;
-b=$1; top=$1; u=$4; n=$5; s=; v=; begun=;
+b=$1; top=$1; u=$4; n=$5; s=; v=; begun=; own=; grp=; late=;
 die() { echo "$*" >&2; exit 1; };
 clean() {
 	x=; trap - EXIT; trap "" HUP INT TERM PIPE;
@@ -109,6 +109,10 @@ k() { mkdir -p ".$1" && cp -p "$b$1/$2" ".$1/$2" || exit 1; };
 o() { chown -h "$@" || exit 1; };
 O() { chown -hR "$@" || exit 1; };
 g() { chmod "$@" || exit 1; };
+# The mode $1 of a new folder, which may have what mkdir(1) gives on.
+G() { if [ -g . ]; then chmod "$1" . && chmod g+s . || exit 1; else g "$1" .; fi; };
+# A time: $1 as GNU touch takes it, $2 as busybox does.
+T() { x=$1; y=$2; shift 2; touch -h -c -m -d "@$x" "$@" 2>/dev/null || touch -h -c -d "@$y" "$@" || exit 1; };
 # To disk: files or folders; all there is.
 f() { sync "$@" 2>/dev/null || sync; };
 F() { sync -f . 2>/dev/null || sync; };
@@ -130,7 +134,54 @@ y() {
 Y() { x=$1; shift; for i do mv -f "$i" "$i$x" || exit 1; done; };
 # From the first of these on, an end before the last is undone.
 begin() { sync "$v" 2>/dev/null || sync; mv "$v/new" "$v/undo" || exit 1; begun=1; };
-m() { begun=1; mv -f -- "$@" . || { [ "$u" = undo ] && l "$@"; } || exit 1; };
+m() {
+	begun=1;
+	if [ -g . ] && [ "$u" != undo ]; then inherit "$@"; fi;
+	mv -f -- "$@" . 2>/dev/null || one "$@";
+};
+# What is new in a folder with the set-group-id bit is of its group, as what mkdir(1) makes there.
+inherit() {
+	x=$(stat -c %g .);
+	for i do
+		if [ -e "./${i##*/}" ] || [ -L "./${i##*/}" ]; then continue; fi;
+		[ "$grp" ] || find "$i" ! -group "$x" ! -perm -4000 ! -perm -2000 -exec chgrp -h "$x" {} + 2>/dev/null;
+		find "$i" -type d -exec chmod g+s {} + || exit 1;
+		if [ -d "$i" ] && [ ! -L "$i" ] && [ ! -g "$i" ]; then make "$i" || exit 1; fi;
+	done;
+};
+# Only mkdir(1) gives on a group that is not ours: the folder $1 is made here, and what is in it follows.
+make() {
+	d=./${1##*/};
+	( umask "$(printf %o $((0777 & ~0$(stat -c %a "$1"))))"; mkdir "$d" ) &&
+	( cd "$d" && for j in "$1"/* "$1"/.[!.]* "$1"/..?*; do if [ -e "$j" ] || [ -L "$j" ]; then m "$j"; fi; done ) && rm -rf "$1";
+};
+# Each by itself, where not all could be moved.
+one() {
+	for i do
+		if [ ! -e "$i" ] && [ ! -L "$i" ]; then continue; fi;
+		if x=$(mv -f -- "$i" . 2>&1); then continue; fi;
+		case $x in *"esource busy"*) if pour "$i"; then continue; fi;; esac;
+		if [ "$u" = undo ]; then l "$i" || exit 1; else die "$x"; fi;
+	done;
+};
+# A file that is a mount of its own cannot be replaced: $1 is written into it, and what was there lies beside it
+# until all of that is on disk.
+pour() {
+	i=$1; d=./${i##*/}; q=$d.dt-$$; p=$PWD/${i##*/};
+	if [ -L "$i" ] || [ ! -f "$i" ] || [ -L "$d" ] || [ ! -f "$d" ]; then return 1; fi;
+	cp -p "$d" "$q" && { sync "$q" 2>/dev/null || sync; } || { rm -f "$q"; die "$p: what is there could not be kept"; };
+	trap "" HUP INT TERM PIPE;
+	if cat "$i" > "$d" && [ "$(sha256sum < "$i")" = "$(sha256sum < "$d")" ] &&
+		{ y=$(stat -c %a "$i"); [ "$y" = "$(stat -c %a "$d")" ] || chmod "$y" "$d"; } &&
+		{ y=$(stat -c %u:%g "$i"); [ "$y" = "$(stat -c %u:%g "$d")" ] || chown "$y" "$d" 2>/dev/null || [ ! "$own" ]; } &&
+		{ sync "$d" 2>/dev/null || sync; }; then
+		touch -r "$i" "$d" 2>/dev/null; rm -f "$q" "$i";
+		if [ "$u" != undo ]; then printf "I %s//\n" "$p"; fi;
+	elif cat "$q" > "$d" && { sync "$d" 2>/dev/null || sync; }; then
+		rm -f "$q"; die "$p: it could not be written in place; what was there is back";
+	else die "$p: it could not be written in place, and is torn; what was there is in ${q#./}"; fi;
+	trap "exit 1" HUP INT TERM PIPE;
+};
 # Of these, those that could not be moved: what is in place anyway, and what stands in the way.
 l() {
 	for i do
@@ -149,5 +200,6 @@ if [ "$u" = undo ]; then
 fi;
 . ../do;
 clean all;
+if [ "$late" ]; then T $late "${b:-/}"; fi;
 # Five undos are enough.
 if [ "$n" != - ]; then set -- "$k"/*/; while [ $# -gt 5 ]; do rm -rf "$1"; shift; done; fi;

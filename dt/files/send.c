@@ -278,6 +278,7 @@ static int next_file(struct send *s)
 	e.name = name.data;
 	e.mode = f->mode & 07777;
 	e.mtime = f->mtime;
+	e.nanoseconds = s->p->times ? f->found.st_mtim.tv_nsec : 0;
 	if (S_ISDIR(f->mode)) {
 		e.type = TAR_FOLDER;
 		e.mode |= 0700; /* set right when it is full */

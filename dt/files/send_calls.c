@@ -79,6 +79,20 @@ static int add_folder(struct send *s, size_t folder)
 	return r;
 }
 
+/* "SECONDS.NANOSECONDS SECONDS": as touch(1) takes it of GNU, and of busybox. */
+static int add_time(struct send *s, size_t i)
+{
+	const struct timespec *t = &s->set->v[i].found.st_mtim;
+	long long seconds = t->tv_sec, whole = seconds;
+	long part = t->tv_nsec;
+
+	if (seconds < 0 && part) {
+		whole++;
+		part = 1000000000 - part;
+	}
+	return buf_addf(&s->text, "%s%lld.%09ld %lld", seconds < 0 && !whole ? "-" : "", whole, part, seconds);
+}
+
 /* ---- the phases ---- */
 
 static int copies(struct send *s)
@@ -431,6 +445,8 @@ static int undeletes(struct send *s)
 static int begins(struct send *s)
 {
 	s->at = DONE;
+	if (has_owner(s) && buf_addf(&s->text, "own=yes%s\n", s->p->group ? " grp=yes" : "") != 0)
+		return -1;
 	return s->keep ? buf_adds(&s->text, "begin\n") : 0;
 }
 
@@ -453,7 +469,13 @@ static int folders_back(struct send *s)
 	return r;
 }
 
-/* Modes of folders, the deepest first: one that may not be entered any more comes last. */
+/* What comes into a folder changes its time: it is given at the end, to each that this transfer may reach. */
+static bool has_time(const struct send *s, size_t i)
+{
+	return s->p->times && s->group[i] == s->now;
+}
+
+/* Modes and times of folders, the deepest first: one that may not be entered any more comes last. */
 static int folders(struct send *s)
 {
 	int r = 0;
@@ -462,17 +484,32 @@ static int folders(struct send *s)
 		size_t i = s->set->n - 1 - s->at;
 		const struct file *f = &s->set->v[i];
 
-		if (!S_ISDIR(f->mode) || !goes(s, i))
+		if (!S_ISDIR(f->mode) || !(goes(s, i) || has_time(s, i)))
 			continue;
+		if (has_time(s, i) && i == s->now)
+			r |= buf_adds(&s->text, "late=\"") || add_time(s, i) || buf_adds(&s->text, "\"\n");
+		else if (has_time(s, i))
+			r |= into(s, i) || buf_adds(&s->text, "T ") || add_time(s, i) || buf_adds(&s->text, " .\n");
 		if (s->action[i] == SEND_FOLDER) {
 			r |= into(s, i);
 			if (has_owner(s))
 				r |= chown_given(s, 0) || buf_adds(&s->text, " .\n");
-			r |= buf_addf(&s->text, "g 0%04o .\n", f->mode & 07777);
-		} else if ((f->mode & 0700) != 0700 || (f->mode & 07000)) {
-			r |= into(s, i) || buf_addf(&s->text, "g 0%04o .\n", f->mode & 07777);
+			r |= buf_addf(&s->text, "g 0%04o .\n", probe_mode(s->p, i));
+		} else if (s->action[i] == SEND_NEW && ((f->mode & 0700) != 0700 || (f->mode & 07000))) {
+			r |= into(s, i) || buf_addf(&s->text, "G 0%04o\n", f->mode & 07777);
 		}
 	}
+	return r;
+}
+
+/* Times of copies: what they are copies of has another one. */
+static int times(struct send *s)
+{
+	int r = 0;
+
+	for (; s->at < s->set->n && s->text.len < FILES_BATCH; s->at++)
+		if (s->p->times && is_staged_file(s, s->at) && s->action[s->at] == SEND_COPY)
+			r |= buf_adds(&s->text, "T ") || add_time(s, s->at) || add_name(s, s->at, ".") || buf_addc(&s->text, '\n');
 	return r;
 }
 
@@ -483,7 +520,7 @@ static int finish(struct send *s)
 }
 
 static phase_fn *const do_phases[] = {
-	copies, large_sums, sums, given_owners, kept_owners, modes, staged_to_disk, keeps, keeps_extras, begins, moves,
+	copies, large_sums, sums, given_owners, kept_owners, modes, times, staged_to_disk, keeps, keeps_extras, begins, moves,
 	deletes, folders, finish,
 };
 static phase_fn *const undo_phases[] = { folders_back, unmakes, moves_back, undeletes };

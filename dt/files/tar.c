@@ -1,5 +1,6 @@
 #include "dt/files/tar.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,9 @@ static const struct field f_name = { 0, 100 }, f_mode = { 100, 8 }, f_uid = { 10
 
 /* ---- writing ---- */
 
-static void put_number(char *block, struct field f, uint64_t n)
+static void put_number(char *block, struct field f, int64_t value)
 {
+	uint64_t n = (uint64_t)value;
 	char *to = block + f.at;
 
 	if (n >> (3 * (f.len - 1)) == 0) {
@@ -25,9 +27,9 @@ static void put_number(char *block, struct field f, uint64_t n)
 		return;
 	}
 	/* GNU's base-256 */
-	for (size_t i = f.len; i-- > 1; n >>= 8)
+	for (size_t i = f.len; i-- > 1; n = value < 0 ? n >> 8 | (uint64_t)255 << 56 : n >> 8)
 		to[i] = (char)(n & 255);
-	to[0] = (char)0x80;
+	to[0] = value < 0 ? (char)0xff : (char)0x80;
 }
 
 static unsigned checksum(const char *block)
@@ -50,8 +52,8 @@ static int put_block(struct buf *out, const char *name, const char *link, char t
 	put_number(block, f_mode, mode);
 	put_number(block, f_uid, 0);
 	put_number(block, f_gid, 0);
-	put_number(block, f_size, size);
-	put_number(block, f_mtime, mtime > 0 ? (uint64_t)mtime : 0);
+	put_number(block, f_size, (int64_t)size);
+	put_number(block, f_mtime, mtime);
 	memcpy(block + MAGIC_AT, "ustar\00000", 8);
 	/* six digits, NUL, space */
 	put_number(block, (struct field){ f_sum.at, 7 }, checksum(block));
@@ -77,8 +79,27 @@ static int put_long(struct buf *out, char type, const char *text)
 	return put_zeros(out, tar_padding(len));
 }
 
+/* What is finer than seconds: "LEN mtime=-1.75\n", where LEN counts itself. */
+static int put_time(struct buf *out, int64_t seconds, long nanoseconds)
+{
+	bool before = seconds < 0;
+	unsigned long long whole = before ? (unsigned long long)-(seconds + 1) : (unsigned long long)seconds;
+	long part = before ? 1000000000 - nanoseconds : nanoseconds;
+	char text[64];
+	int len = snprintf(text, sizeof(text), "00 mtime=%s%llu.%09ld\n", before ? "-" : "", whole, part);
+
+	/* two digits of it: from 20 to 50 bytes */
+	text[0] = (char)('0' + len / 10);
+	text[1] = (char)('0' + len % 10);
+	if (put_block(out, "././@PaxHeader", "", 'x', 0644, (uint64_t)len, 0) != 0 || buf_add(out, text, (size_t)len) != 0)
+		return -1;
+	return put_zeros(out, tar_padding((uint64_t)len));
+}
+
 int tar_header(struct buf *out, const struct tar_entry *e)
 {
+	if (e->nanoseconds && put_time(out, e->mtime, e->nanoseconds) != 0)
+		return -1;
 	if (strlen(e->link) > f_link.len && put_long(out, 'K', e->link) != 0)
 		return -1;
 	if (strlen(e->name) > f_name.len && put_long(out, 'L', e->name) != 0)

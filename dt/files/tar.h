@@ -2,7 +2,8 @@
  * tar - archives as a stream: written, and read without trusting a byte.
  *
  * ustar headers, with GNU's records for names over 100 bytes ('L', 'K') and
- * its base-256 numbers; read are also pax's path, linkpath, size and mtime.
+ * its base-256 numbers, and pax's mtime where that is finer than
+ * seconds; read are also pax's path, linkpath, size and mtime.
  * Sources: POSIX.1-2017 pax(1), "ustar Interchange Format" and "pax Header
  * Block"; the GNU tar manual, "Basic Tar Format".
  */
@@ -29,6 +30,7 @@ struct tar_entry {
 	unsigned mode;		/* permission bits, 07777 */
 	uint64_t size;		/* of a file's content */
 	int64_t mtime;		/* seconds since 1970 */
+	long nanoseconds;	/* written: and these, in a pax header */
 };
 
 /* Adds the header of an entry; its content follows, padded.  0, or -1: no memory, or a name too long. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dt/base/util.h"
+#include "dt/files/expand.h"
 #include "dt/files/placeholder.h"
 #include "dt/files/pull.h"
 #include "dt/files/push.h"
@@ -293,6 +294,9 @@ static int check_pull(struct dt_fileset *f, const struct dt_host *h, struct dt_e
 	for (size_t i = 0; r == 0 && i < sources.n; i++) {
 		const char *source = sources.v[i], *name = pull_name(source, room, sizeof(room));
 
+		/* what fits has names of its own */
+		if (expand_is_pattern(source))
+			continue;
 		if (!*source || (!name && !str_ends(source, "/")))
 			r = err_set(err, ERR_MODULE, "%s: it has no name of its own; write it with a / at its end",
 				    *source ? source : "''");
@@ -421,7 +425,7 @@ int service_push(struct dt_task *t, const struct dt_fileset *set, struct dt_file
 		.set = set->sets[set->set_count > 1 ? t->index : 0], .owner = set->what.owner,
 		.group = set->what.group, .backup = set->what.backup, .keep = set->what.keep, .run = t->run,
 		.exclude = set->what.exclude,
-		.check = flags & DT_FILES_CHECK, .quick = flags & DT_FILES_QUICK, .del = flags & DT_FILES_DELETE,
+		.check = flags & DT_FILES_CHECK, .quick = flags & DT_FILES_QUICK, .times = flags & DT_FILES_PRESERVE, .del = flags & DT_FILES_DELETE,
 		.mkdir = flags & DT_FILES_MKDIR, .pack = set->pack, .quiet = flags & DT_FILES_QUIET,
 		.few = t->call->hosts->n <= FEW,
 	};
