@@ -63,7 +63,7 @@ $(BUILD)/bin/%: $(BUILD)/obj/dt/tools/%.o $(BUILD)/libdt.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What runs on hosts is written as shell files, and sent as one line: a csh takes no newline.
-SH_TEXT  := $(patsubst %.sh,$(BUILD)/gen/%.sh.h,$(wildcard dt/files/*.sh modules/*/*.sh))
+SH_TEXT  := $(patsubst %.sh,$(BUILD)/gen/%.sh.h,$(wildcard dt/files/*.sh dt/ssh/*.sh modules/*/*.sh))
 $(BUILD)/gen/%.sh.h: %.sh
 	@mkdir -p $(@D)
 	@sed -e '/^[[:space:]]*#/d' -e 's/^[[:space:]]*//' -e 's/["\\]/\\&/g' -e 's/?/\\?/g' -e 's/.*/"& "/' $< > $@.new

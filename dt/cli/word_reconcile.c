@@ -16,7 +16,7 @@
 #include "dt/cli/rerun.h"
 #include "dt/run/pool.h"
 #include "dt/ssh/session.h"
-#include "dt/ssh/wrap.h"
+#include "dt/ssh/detached.h"
 
 #define USAGE "dt reconcile JOB"
 #define ASK_MS 60000
@@ -61,7 +61,7 @@ static void collect(void *arg, int stream, const char *data, size_t len)
 
 static int ask_on(const struct reconcile *c, struct asked *a, struct session *s)
 {
-	struct session_exec req = { .wrap = true, .output = collect, .arg = a, .deadline = now_ms() + ASK_MS };
+	struct session_exec req = { .output = collect, .arg = a, .deadline = now_ms() + ASK_MS };
 	struct session_exit end;
 	struct buf command;
 	char name[KEEP_SIZE + 24];
@@ -69,7 +69,7 @@ static int ask_on(const struct reconcile *c, struct asked *a, struct session *s)
 
 	(void)snprintf(name, sizeof(name), "%s-%zu", c->keep, a->index);
 	buf_init(&command, 1UL << 20);
-	r = (a->forget ? wrap_forget : wrap_ask)(&command, name) != 0 ? err_nomem(&a->err) : 0;
+	r = (a->forget ? detached_forget : detached_ask)(&command, name) != 0 ? err_nomem(&a->err) : 0;
 	req.command = command.data;
 	if (r == 0)
 		r = session_run(s, &req, &end, &a->err);

@@ -211,7 +211,10 @@ int result_reason(const struct result *r, struct buf *out)
 	} else if (buf_addf(out, "%s: ", reason_word(r)) != 0) {
 		return -1;
 	}
-	if (r->signal[0] && buf_addf(out, "signal %s%s", r->signal, *reason ? ", " : "") != 0)
+	if (strcmp(r->signal, "?") == 0 ? buf_adds(out, "a signal that ssh(1) does not name") != 0
+					: r->signal[0] && buf_addf(out, "signal %s", r->signal) != 0)
+		return -1;
+	if (r->signal[0] && *reason && buf_adds(out, ", ") != 0)
 		return -1;
 	return buf_add(out, reason, strnlen(reason, REASON_MAX));
 }

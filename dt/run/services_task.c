@@ -275,7 +275,7 @@ struct sudo {
 
 static int sudo_command(struct sudo *s, const char *command, bool password)
 {
-	static const char script[] = "printf %s \"$0\" >&2; export SSH_CONNECTION=\"$1\"; exec /bin/sh -c \"$2\"";
+	static const char script[] = "printf %s \"$0\"; printf %s \"$0\" >&2; export SSH_CONNECTION=\"$1\"; exec /bin/sh -c \"$2\"";
 	const char *argv[] = { "/bin/sh", "-c", script, s->ready };
 	char hex[33];
 
@@ -332,7 +332,7 @@ static int keep_name(struct dt_task *t, const struct dt_exec *e, struct session_
 {
 	if (e->in_len || e->input || (e->flags & (DT_EXEC_SUDO | DT_EXEC_STDIN)))
 		return err_set(err, ERR_LOCAL, "--keep is for commands that get no input");
-	if (!req->wrap)
+	if (req->no_shell)
 		return err_set(err, ERR_LOCAL, "--keep needs a POSIX shell on the host");
 	(void)snprintf(name, size, "%s-%zu", t->env->keep, t->index);
 	req->keep = name;
@@ -369,7 +369,7 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 {
 	struct session_exec req = {
 		.command = e->command, .in = e->in, .in_len = e->in_len, .output = on_output, .arg = t,
-		.wrap = !(e->flags & DT_EXEC_RAW) && t->target->shell, .deadline = t->env->deadline,
+		.no_shell = (e->flags & DT_EXEC_RAW) || !t->target->shell, .deadline = t->env->deadline,
 		.timeout_ms = t->env->command_timeout_ms, .input = e->input ? on_input : NULL,
 		.enough = e->enough,
 	};

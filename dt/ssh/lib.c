@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "dt/base/log.h"
 #include "dt/base/util.h"
 #include "dt/ssh/guard.h"
 #include "dt/ssh/jump.h"
@@ -340,5 +341,10 @@ int session_global_init(struct dt_err *err)
 	if (done)
 		return 0;
 	done = libssh2_init(0) == 0 && algorithms_init() == 0;
-	return done ? 0 : err_set(err, ERR_FAIL, "libssh2 does not start");
+	if (!done)
+		return err_set(err, ERR_FAIL, "libssh2 does not start");
+	if (!lib_status_find())
+		log_info(0, "libssh2 %s does not tell whether an exit status came: all hosts are reached by ssh(1)",
+			 libssh2_version(0));
+	return 0;
 }

@@ -17,6 +17,7 @@ struct lib {
 	/* lib_rest.c: opened in advance for the next command, or under way (libssh2 goes on with it at the next call) */
 	LIBSSH2_CHANNEL *spare;
 	bool opening;
+	bool ran;			/* a command has ended on it */
 	int64_t rested;			/* when the session's rest began, or something came in it */
 	uint64_t received_at_rest;		/* wire.received when it began */
 };
@@ -56,8 +57,8 @@ int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err);
 /* Has this libssh2 a signature for that key type? */
 bool lib_can_verify(const char *type);
 /* lib_run.c: transport_ops.run. */
-int lib_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
-	    struct raw_end *end, struct dt_err *err);
+int lib_run(struct session *s, const char *command, const struct session_exec *req, struct raw_end *end,
+	    struct dt_err *err);
 
 /*
  * lib.c: handshake alone, with these host key algorithms (NULL: all that
@@ -67,5 +68,22 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
  */
 int lib_fetch_key(const struct ssh_env *env, const struct target *t, const char *algorithms, int64_t deadline,
 		  struct buf *key, struct buf *offer, struct dt_err *err);
+
+/*
+ * lib_status.c: libssh2_channel_get_exit_status(3) is 0 also where none came,
+ * and this libssh2 has no call that tells.  So the field behind it is found
+ * once, and holds a number of ours until the host's comes.
+ */
+
+/* Finds it; before any other call here, and before there are threads.  False: not with this libssh2. */
+bool lib_status_find(void);
+bool lib_status_found(void);
+/* From now on a status that comes on this channel is seen. */
+void lib_status_expect(struct lib *l, LIBSSH2_CHANNEL *channel);
+/*
+ * What came, 0 to 255 (RFC 4254, 6.10 has 32 bits: of a greater one the low byte, as ssh(1) has it,
+ * but never 0); -1 where none came, or only behind the close, or two that differ (*twice).  Ends the watch.
+ */
+int lib_status_take(struct lib *l, LIBSSH2_CHANNEL *channel, bool *twice);
 
 #endif

@@ -10,6 +10,8 @@
 
 #define PACKET 32768
 #define READ_SIZE 32768
+#define FREED_MS 3000	/* what a host may take to count an ended session no more (sshd_config(5) MaxSessions) */
+#define REFUSED_MS 3000	/* what sudo(8) may take to end when its password was wrong */
 
 struct run_call {
 	struct session *s;
@@ -20,11 +22,37 @@ struct run_call {
 	struct dt_err *err;
 	LIBSSH2_CHANNEL *channel;
 	struct feed feed;
+	int64_t refused_until;
 	bool eof_sent;
 	int result;
 };
 
+/* Opens a channel.  Nothing has begun where that fails. */
 static int open_channel(struct run_call *c)
+{
+	struct session *s = c->s;
+	struct lib *l = s->state;
+	int64_t deadline = deadline_min(c->deadline, s->login_deadline), freed = now_ms() + FREED_MS, pause = 5;
+
+	while (!(c->channel = lib_channel(l))) {
+		int rc = libssh2_session_last_errno(l->session);
+
+		if (rc == LIBSSH2_ERROR_EAGAIN) {
+			if (lib_again(s, deadline, ERR_CONNECT, "channel", c->err) != 0)
+				return -1;
+		} else if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE && l->ran && now_ms() + pause < deadline_min(deadline, freed)) {
+			/* the end of the last command has not been taken note of there */
+			if (ssh_wait(s->env, -1, 0, now_ms() + pause) < 0)
+				return session_waited(-1, "channel", c->err);
+			pause *= 2;
+		} else {
+			return lib_error(s, ERR_CONNECT, "channel", c->err);
+		}
+	}
+	return 0;
+}
+
+static int begin(struct run_call *c)
 {
 	struct session *s = c->s;
 	struct lib *l = s->state;
@@ -35,23 +63,20 @@ static int open_channel(struct run_call *c)
 	/* nothing has been heard of the host since it rested */
 	if (c->channel)
 		deadline = deadline_min(deadline, s->login_deadline);
-	while (!c->channel && !(c->channel = lib_channel(l))) {
-		if (libssh2_session_last_errno(l->session) != LIBSSH2_ERROR_EAGAIN)
-			return lib_error(s, ERR_CONNECT, "channel", c->err);
-		if (lib_again(s, deadline_min(c->deadline, s->login_deadline), ERR_CONNECT, "channel", c->err) != 0)
-			return -1;
-	}
+	else if (open_channel(c) != 0)
+		return -1;
 	s->login_deadline = 0;
 	session_give_turn(s);
 	/* before the call: it may send, and then end in an assertion about what it reads */
 	c->end->begun = true;
+	lib_status_expect(l, c->channel);
 	while ((rc = libssh2_channel_process_startup(c->channel, "exec", 4, c->command,
 						     (unsigned)strlen(c->command))) == LIBSSH2_ERROR_EAGAIN)
 		if (lib_again(s, deadline, ERR_LOST, "start of the command", c->err) != 0)
 			return -1;
 	if (rc == LIBSSH2_ERROR_INVAL) {
 		c->end->begun = false;
-		return err_set(c->err, ERR_LOCAL, "the command is too long: libssh2 sends at most 34 KB, --transport openssh more");
+		return err_set(c->err, ERR_UNSUPPORTED, "the command is too long: libssh2 sends at most 34 KB");
 	}
 	if (rc == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED || rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return lib_error(s, ERR_CONNECT, "the host refused to run a command", c->err);
@@ -102,17 +127,16 @@ static int read_some(struct run_call *c, int stream)
 		return 0;
 	if (n < 0)
 		return lib_error(c->s, ERR_LOST, "read", c->err);
-	if (stream == SESSION_STDERR)
-		return feed_stderr(&c->feed, data, (size_t)n, c->err) == 0 ? 1 : -1;
-	if (c->req->output)
-		c->req->output(c->req->arg, stream, data, (size_t)n);
+	feed_output(&c->feed, stream, data, (size_t)n);
+	if (c->feed.refused.code)
+		c->deadline = deadline_min(c->deadline, c->refused_until ? c->refused_until
+									 : (c->refused_until = now_ms() + REFUSED_MS));
 	return 1;
 }
 
 static int pump(struct run_call *c)
 {
 	struct lib *l = c->s->state;
-	int64_t deadline = c->deadline;
 
 	for (;;) {
 		uint64_t received = l->wire.received;
@@ -125,13 +149,13 @@ static int pump(struct run_call *c)
 			return err_set(c->err, ERR_KILLED, "not wanted any more");
 		if (!o && !e && libssh2_channel_eof(c->channel))
 			return 0;
-		if ((w || o || e || l->wire.received != received) && !(deadline && now_ms() >= deadline)) {
+		if ((w || o || e || l->wire.received != received) && !(c->deadline && now_ms() >= c->deadline)) {
 			/* endless output must not hide a cancel: look, do not wait */
 			if (!(o || e || l->wire.received != received) || ssh_wait(c->s->env, -1, 0, 1) == 0)
 				continue;
 			return err_set(c->err, ERR_KILLED, "interrupted");
 		}
-		r = wire_wait(&l->wire, c->s->env, feed_fd(&c->feed), deadline);
+		r = wire_wait(&l->wire, c->s->env, feed_fd(&c->feed), c->deadline);
 		if (r == 0)
 			return err_set(c->err, ERR_TIMEOUT, "the command did not end in time");
 		if (r == -1)
@@ -150,6 +174,7 @@ static int finish(struct run_call *c)
 	struct lib *l = c->s->state;
 	char *signal = NULL;
 	size_t len = 0;
+	bool twice;
 	int rc;
 
 	while ((rc = libssh2_channel_close(c->channel)) == LIBSSH2_ERROR_EAGAIN)
@@ -161,38 +186,35 @@ static int finish(struct run_call *c)
 				return -1;
 	if (rc != 0)
 		return lib_error(c->s, ERR_LOST, "close", c->err);
+	c->end->status = lib_status_take(l, c->channel, &twice);
 	if (libssh2_channel_get_exit_signal(c->channel, &signal, &len, NULL, NULL, NULL, NULL) == 0 && signal) {
 		if (len >= sizeof(c->end->signal))
 			len = sizeof(c->end->signal) - 1;
 		memcpy(c->end->signal, signal, len);
 		c->end->signal[len] = '\0';
 		libssh2_free(l->session, signal);
-	} else {
-		/* 0 also where none came; a wrapped command never sends it */
-		c->end->status = libssh2_channel_get_exit_status(c->channel) & 255;
-		if (c->end->status == 0)
-			c->end->status = -1;
 	}
+	l->ran = true;
 	(void)libssh2_channel_free(c->channel);
 	c->channel = NULL;
-	return 0;
+	return twice ? err_set(c->err, ERR_LOST, "the host sent two exit statuses") : 0;
 }
 
 static void run_guarded(void *arg)
 {
 	struct run_call *c = arg;
 
-	c->result = open_channel(c);
+	c->result = begin(c);
 	if (c->result == 0)
 		c->result = pump(c);
 	if (c->result == 0) {
-		feed_stderr_end(&c->feed);
+		feed_end(&c->feed);
 		c->result = finish(c);
 	}
 }
 
-int lib_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
-	    struct raw_end *end, struct dt_err *err)
+int lib_run(struct session *s, const char *command, const struct session_exec *req, struct raw_end *end,
+	    struct dt_err *err)
 {
 	struct run_call c = {
 		.s = s, .command = command, .req = req, .end = end, .err = err, .result = -1, .deadline = req->deadline,
@@ -200,14 +222,14 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 	struct lib *l = s->state;
 	int r;
 
-	(void)marker;
 	if (!l->session)
 		return err_set(err, ERR_LOST, "the session has ended");
-	feed_init(&c.feed, req);
+	feed_init(&c.feed, s, req);
 	if (req->timeout_ms)
 		c.deadline = deadline_min(c.deadline, now_ms() + req->timeout_ms);
 	end->status = -1;
 	r = lib_guarded(s, ERR_LOST, run_guarded, &c, &c.result, err);
+	wire_watch(&l->wire, NULL);
 	if (r != 0 && s->woken && !end->begun && err->code != ERR_SKIPPED && err->code != ERR_LOCAL) {
 		err->code = ERR_CONNECT;
 		err->sys = ESTALE;
@@ -215,6 +237,7 @@ int lib_run(struct session *s, const char *command, const char *marker, const st
 	s->woken = false;
 	if (r != 0 && end->begun && err->code == ERR_SKIPPED)
 		(void)err_set(err, ERR_KILLED, "interrupted");
+	r = feed_verdict(&c.feed, r, end, err);
 	feed_release(&c.feed);
 	return r;
 }

@@ -24,7 +24,8 @@
 #include "dt/ssh/openssh.h"
 #include "dt/ssh/transport.h"
 
-#define NEVER "\001never\001"	/* a marker that does not come */
+#define REFUSED_MS 3000	/* what sudo(8) may take to end when its password was wrong */
+#define SHOWN_MAX 900	/* bytes of a command that ssh(1) logs */
 #define PIPE_SIZE (1 << 20)	/* of stdin and stdout, where the system allows it: fewer turns between processes */
 
 /* ---- the process ---- */
@@ -36,7 +37,7 @@ void openssh_process_free(struct process *p)
 	free(p);
 }
 
-static int start_process(struct session *s, const char *command, bool marked, struct process **out, struct dt_err *err)
+static int start_process(struct session *s, const char *command, struct process **out, struct dt_err *err)
 {
 	struct openssh *o = s->state;
 	struct process *p = calloc(1, sizeof(*p));
@@ -53,10 +54,10 @@ static int start_process(struct session *s, const char *command, bool marked, st
 	if (*o->dir)
 		(void)unlink(fifo);
 	if (!*o->dir)
-		r = local_argv(&argv, command) != 0 ? err_nomem(err) : child_start(&p->child, argv.v, NULL, err);
+		r = local_argv(&argv, s->entry, command) != 0 ? err_nomem(err) : child_start(&p->child, argv.v, NULL, err);
 	else if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
 		(void)err_sys(err, ERR_LOCAL, errno, "%s", fifo);
-	else if (openssh_argv(&argv, s, o->dir, !o->processes && !o->lasting, marked, fifo, command) != 0)
+	else if (openssh_argv(&argv, s, o->dir, !o->processes && !o->lasting, fifo, command) != 0)
 		(void)err_nomem(err);
 	else
 		r = child_start(&p->child, argv.v, NULL, err);
@@ -81,14 +82,13 @@ struct call {
 	const struct session_exec *req;
 	struct dt_err *err;
 	struct process *p;
-	struct prompt start, tail;
 	struct feed feed;
-	bool begun;		/* the marker came (or there is none) */
+	struct buf held;	/* a last line of stderr that may be ssh's own */
+	bool begun;		/* the command was sent */
 	bool at_once;		/* there is a login already, and the command goes out at once */
-	bool odd;		/* it came again: the 255 to come is the wrapper's own */
 	int64_t deadline;	/* once begun */
+	int64_t refused_until;
 	struct openssh_said said;
-	bool failed;
 };
 
 static void begin(struct call *c)
@@ -97,61 +97,69 @@ static void begin(struct call *c)
 	c->deadline = c->req->deadline;
 	if (c->req->timeout_ms)
 		c->deadline = deadline_min(c->deadline, now_ms() + c->req->timeout_ms);
-}
-
-static void pass_tail(void *arg, const char *data, size_t len)
-{
-	struct call *c = arg;
-
-	if (len && feed_stderr(&c->feed, data, len, c->err) != 0)
-		c->failed = true;
-}
-
-static void feed_tail(struct call *c, const char *data, size_t len)
-{
-	if (prompt_feed(&c->tail, data, len, pass_tail, c) == PROMPT_READY) {
-		c->odd = true;
-		(void)prompt_feed(&c->tail, "", 0, pass_tail, c);
-	}
-}
-
-/* stderr before the marker is ssh's own or a banner; behind it, the command's. */
-static void pass_start(void *arg, const char *data, size_t len)
-{
-	struct call *c = arg;
-
-	if (!c->begun)
-		(void)buf_add(&c->said.early, data, len < SAID_MAX - c->said.early.len ? len : SAID_MAX - c->said.early.len);
-	else if (len)
-		feed_tail(c, data, len);
-}
-
-static void take_stderr(struct call *c, const char *data, size_t len)
-{
-	enum prompt_event e;
-
-	if (c->begun) {
-		pass_start(c, data, len);
-		return;
-	}
-	e = prompt_feed(&c->start, data, len, pass_start, c);
-	if (e == PROMPT_READY) {
-		begin(c);
-		session_give_turn(c->s);
-		(void)prompt_feed(&c->start, "", 0, pass_start, c);
-	}
+	session_give_turn(c->s);
 }
 
 static void read_log(struct call *c)
 {
-	char data[1024];
+	char data[4096];
 	ssize_t n;
 
-	while (c->p->log >= 0 && (n = read(c->p->log, data, sizeof(data))) > 0) {
-		if (c->said.log.len + (size_t)n > SAID_MAX)
-			buf_consume(&c->said.log, c->said.log.len + (size_t)n - SAID_MAX);
-		(void)buf_add(&c->said.log, data, (size_t)n);
+	while (c->p->log >= 0 && (n = read(c->p->log, data, sizeof(data))) > 0)
+		openssh_log_add(&c->said.events, data, (size_t)n);
+	if (c->said.events.begun && !c->begun)
+		begin(c);
+}
+
+/*
+ * ssh(1) writes this to stderr, and not to its log, when the connection ends
+ * before the command.  So the beginning of such a line waits for what follows.
+ */
+static const char closing[] = "Connection to ";
+#define CLOSING_MAX 400
+
+/* How many of the last bytes may be such a line, or the beginning of one. */
+static size_t closing_tail(const struct buf *b)
+{
+	for (size_t n = b->len < CLOSING_MAX ? b->len : CLOSING_MAX; n; n--)
+		if (memcmp(b->data + b->len - n, closing, n < strlen(closing) ? n : strlen(closing)) == 0)
+			return n;
+	return 0;
+}
+
+static void take_stderr(struct call *c, const char *data, size_t len)
+{
+	struct buf *b = &c->held;
+	size_t n;
+
+	/* it was sent before it had an answer: so the log tells of that by now */
+	if (!c->begun)
+		read_log(c);
+	if (!c->begun) {
+		(void)buf_add(&c->said.early, data, len < SAID_MAX - c->said.early.len ? len : SAID_MAX - c->said.early.len);
+		return;
 	}
+	if (buf_add(b, data, len) != 0) {
+		feed_output(&c->feed, SESSION_STDERR, b->data, b->len);
+		buf_clear(b);
+		feed_output(&c->feed, SESSION_STDERR, data, len);
+		return;
+	}
+	n = closing_tail(b);
+	feed_output(&c->feed, SESSION_STDERR, b->data, b->len - n);
+	buf_consume(b, b->len - n);
+}
+
+/* The end of stderr; lost: of the connection too. */
+static void end_stderr(struct call *c, bool lost)
+{
+	static const char tail[] = " closed by remote host.\r\n";
+	struct buf *b = &c->held;
+
+	if (!lost || !str_starts(b->data, closing) || !str_ends(b->data, tail))
+		feed_output(&c->feed, SESSION_STDERR, b->data, b->len);
+	buf_clear(b);
+	feed_end(&c->feed);
 }
 
 /* Reads what is there; closes *fd at its end. */
@@ -163,8 +171,12 @@ static void read_fd_some(struct call *c, int *fd, int stream)
 	if (n > 0) {
 		if (stream == SESSION_STDERR)
 			take_stderr(c, data, (size_t)n);
-		else if (c->req->output)
-			c->req->output(c->req->arg, stream, data, (size_t)n);
+		else
+			feed_output(&c->feed, stream, data, (size_t)n);
+		if (c->feed.refused.code && !c->refused_until) {
+			c->refused_until = now_ms() + REFUSED_MS;
+			c->deadline = deadline_min(c->deadline, c->refused_until);
+		}
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		child_close(fd);
 	}
@@ -182,22 +194,23 @@ static void write_some(struct call *c)
 		child_close(&c->p->child.in);
 }
 
-/* What the marker has not told yet may have begun all the same. */
-static bool may_have_begun(const struct call *c)
+/*
+ * It is not waited for any longer: r as ssh_wait(), or 1: not wanted any more.
+ * One that has not sent the command must not do so now, nor ask the master
+ * behind the command that ends this one.
+ */
+static int give_up(struct call *c, int r)
 {
-	return c->begun || c->at_once || openssh_logged_in(&c->said);
-}
-
-static int waited(struct call *c, int r)
-{
+	if (!c->begun)
+		child_end(&c->p->child);
 	read_log(c);
 	if (r == 0)
 		return err_set(c->err, ERR_TIMEOUT, c->begun ? "the command did not end in time"
-						    : may_have_begun(c) ? "start of the command: no answer in time"
-									: "no login in time");
-	if (!may_have_begun(c))
+						    : c->at_once ? "start of the command: no answer in time"
+								 : "no login in time");
+	if (!c->begun && !c->at_once)
 		return err_set(c->err, ERR_SKIPPED, "interrupted before it began");
-	return err_set(c->err, ERR_KILLED, "interrupted");
+	return err_set(c->err, ERR_KILLED, r > 0 ? "not wanted any more" : "interrupted");
 }
 
 /* Until begun, the connect timeout holds too; ssh's own has whole seconds and covers TCP alone. */
@@ -232,13 +245,14 @@ static int pump(struct call *c)
 		if (n < 0 && errno != EINTR)
 			return err_sys(c->err, ERR_LOCAL, errno, "poll");
 		if (n > 0 && fds[0].revents)
-			return waited(c, -1);
+			return give_up(c, -1);
 		if (deadline && now_ms() >= deadline)
-			return waited(c, 0);
+			return give_up(c, 0);
 		if (n == 0 && ended)
 			break;
 		if (n <= 0)
 			continue;
+		/* what stderr says before the command is sent is ssh's own, or the host's banner */
 		if (fds[3].revents)
 			read_log(c);
 		if (fds[2].revents)
@@ -247,10 +261,8 @@ static int pump(struct call *c)
 			read_fd_some(c, &p->out, SESSION_STDOUT);
 		if (fds[4].revents || fds[5].revents)
 			write_some(c);
-		if (c->failed)
-			return -1;
 		if (c->req->enough && *c->req->enough)
-			return err_set(c->err, ERR_KILLED, "not wanted any more");
+			return give_up(c, 1);
 	}
 	/* it has closed its streams: it is about to end */
 	for (int64_t step = 1; !child_ended(p); step = step < 20 ? step * 2 : 20) {
@@ -258,54 +270,79 @@ static int pump(struct call *c)
 		int r = ssh_wait(c->s->env, -1, 0, deadline_min(now_ms() + step, deadline));
 
 		if (r < 0 || (deadline && now_ms() >= deadline))
-			return waited(c, r);
+			return give_up(c, r);
 	}
 	read_log(c);
 	return 0;
 }
 
-static int openssh_run(struct session *s, const char *command, const char *marker, const struct session_exec *req,
-		       struct raw_end *end, struct dt_err *err)
+/* What the process that exited with status (of waitpid(2)) proves: 0, or -1. */
+static int judge(const struct session *s, const struct openssh_said *said, int status, bool may_have_begun,
+		 int64_t deadline, struct raw_end *end, struct dt_err *err)
+{
+	const struct openssh *o = s->state;
+	const char *name;
+
+	if (!*o->dir) {
+		name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : "";
+		(void)snprintf(end->signal, sizeof(end->signal), "%s", name ? name : "?");
+		end->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+		return 0;
+	}
+	if (!WIFEXITED(status))
+		return err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
+	switch (openssh_log_end(&said->events, WEXITSTATUS(status), &end->status)) {
+	case OPENSSH_STATUS:
+		return 0;
+	case OPENSSH_SIGNAL:
+		memcpy(end->signal, "?", 2);
+		return 0;
+	default:
+		if (said->events.statuses + said->events.signals > 1)
+			return err_set(err, ERR_LOST, "the host sent two exit statuses");
+		return openssh_failure(s, said, may_have_begun, deadline, err);
+	}
+}
+
+static int openssh_run(struct session *s, const char *command, const struct session_exec *req, struct raw_end *end,
+		       struct dt_err *err)
 {
 	const struct openssh *o = s->state;
 	struct call c = { .s = s, .req = req, .err = err, .at_once = o->lasting || o->shared || o->processes };
-	int status, r;
+	int r;
 
 	end->status = -1;
-	if (start_process(s, command, marker != NULL, &c.p, err) != 0) {
+	if (!*o->dir) {
+		char hex[17];
+
+		random_hex(hex, 8);
+		(void)snprintf(s->entry, sizeof(s->entry), "DT_RUN=%s", hex);
+	}
+	if (start_process(s, command, &c.p, err) != 0) {
 		session_give_turn(s);
 		return -1;
 	}
-	if (!marker)
-		begin(&c);
-	prompt_init(&c.start, NEVER, marker);
-	prompt_init(&c.tail, marker ? NEVER : NULL, marker);
-	feed_init(&c.feed, req);
+	feed_init(&c.feed, s, req);
+	buf_init(&c.held, 65536);
 	openssh_said_init(&c.said);
+	for (const char *p = command; *p && p < command + SHOWN_MAX; p++)
+		c.said.events.more += *p == '\n';
+	if (!*o->dir)
+		begin(&c);
 	r = pump(&c);
-	end->begun = may_have_begun(&c);
-	/* one that has not asked the master yet must not do so behind the command that ends this one */
-	if (r != 0 && c.at_once && !c.begun)
-		child_end(&c.p->child);
+	if (r == 0)
+		r = judge(s, &c.said, c.p->child.status, c.begun || c.at_once, req->deadline, end, err);
+	end->begun = c.begun || (r != 0 && c.at_once);
+	end->elsewhere = c.at_once && *o->dir && !c.said.events.from_master;
+	s->pid = *o->dir || c.p->child.reaped ? 0 : c.p->child.pid;
+	end_stderr(&c, r != 0);
+	/* a master that lives on logs what nobody reads */
+	child_close(&c.p->log);
 	s->woken = false;
 	session_give_turn(s);
-	status = c.p->child.status;
-	if (r == 0) {
-		prompt_end(&c.tail, pass_tail, &c);
-		feed_stderr_end(&c.feed);
-		if (WIFEXITED(status) && (WEXITSTATUS(status) != 255 || c.odd)) {
-			end->status = WEXITSTATUS(status);
-			if (marker && !c.begun) /* ssh itself never exits so */
-				r = err_set(err, ERR_LOST, "the wrapper did not begin (exit %d)", end->status);
-		} else if (WIFSIGNALED(status)) {
-			r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
-		} else {
-			r = openssh_failure(s, &c.said, c.begun || c.at_once, req->deadline, err);
-		}
-	}
-	prompt_release(&c.start);
-	prompt_release(&c.tail);
+	r = feed_verdict(&c.feed, r, end, err);
 	feed_release(&c.feed);
+	buf_release(&c.held);
 	openssh_said_release(&c.said);
 	return r;
 }
@@ -356,6 +393,8 @@ static int openssh_open(struct session *s, int64_t deadline, struct dt_err *err)
 	}
 	s->state = o;
 	o->shared = target_has_master(s->t);
+	/* its user's other sessions are on the same connection */
+	s->ran = o->shared;
 	if (session_take_turn(s, s->t->hostname, deadline, err) != 0) {
 		openssh_close(s);
 		return -1;
@@ -365,7 +404,6 @@ static int openssh_open(struct session *s, int64_t deadline, struct dt_err *err)
 
 const struct transport_ops transport_openssh = {
 	.name = "openssh",
-	.announce = true,
 	.open = openssh_open,
 	.run = openssh_run,
 	.close = openssh_close,
@@ -386,7 +424,6 @@ static int local_open(struct session *s, int64_t deadline, struct dt_err *err)
 
 const struct transport_ops transport_local = {
 	.name = "local",
-	.announce = true,
 	.open = local_open,
 	.run = openssh_run,
 	.close = openssh_close,
@@ -395,7 +432,7 @@ const struct transport_ops transport_local = {
 static int local_interactive(const char *command, struct session_exit *end, struct dt_err *err)
 {
 	struct strs argv = { 0 };
-	int r = local_argv(&argv, command) != 0 ? err_nomem(err) : 0, status = 0;
+	int r = local_argv(&argv, "DT_RUN=terminal", command) != 0 ? err_nomem(err) : 0, status = 0;
 	pid_t pid = 0;
 
 	if (r == 0)
@@ -418,6 +455,8 @@ int session_interactive(const struct ssh_env *env, const struct target *t, const
 	struct session s = { .ops = &transport_openssh, .env = env, .t = t };
 	struct strs argv = { 0 };
 	struct openssh_said said;
+	struct raw_end raw = { .status = -1 };
+	struct buf log;
 	char path[96] = "";
 	int r = -1, status = 0;
 	pid_t pid = 0;
@@ -429,7 +468,6 @@ int session_interactive(const struct ssh_env *env, const struct target *t, const
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/log", ((struct openssh *)s.state)->dir);
 	openssh_said_init(&said);
-	said.log.max = 1 << 20;
 	if (openssh_attached_argv(&argv, &s, path, command) != 0)
 		(void)err_nomem(err);
 	else
@@ -437,13 +475,15 @@ int session_interactive(const struct ssh_env *env, const struct target *t, const
 	while (r == 0 && waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			r = err_sys(err, ERR_LOCAL, errno, "ssh");
+	buf_init(&log, 1 << 20);
 	if (r == 0 && access(path, F_OK) == 0)
-		r = read_file(path, &said.log, err);
-	if (r == 0 && !WIFEXITED(status))
-		r = err_set(err, ERR_LOST, "ssh was ended by signal %d", WTERMSIG(status));
-	else if (r == 0 && WEXITSTATUS(status) == 255 && !openssh_content(&said))
-		r = openssh_failure(&s, &said, false, 0, err);
-	end->status = WEXITSTATUS(status);
+		r = read_file(path, &log, err);
+	openssh_log_add(&said.events, log.data, log.len);
+	buf_release(&log);
+	if (r == 0)
+		r = judge(&s, &said, status, said.events.begun, 0, &raw, err);
+	end->status = raw.status;
+	memcpy(end->signal, raw.signal, sizeof(end->signal));
 	strs_release(&argv);
 	openssh_said_release(&said);
 	openssh_close(&s);

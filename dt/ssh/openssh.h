@@ -6,6 +6,7 @@
 
 #include "dt/base/child.h"
 #include "dt/base/util.h"
+#include "dt/ssh/openssh_log.h"
 #include "dt/ssh/transport.h"
 
 struct process {
@@ -34,9 +35,9 @@ void openssh_end_master(const struct openssh *o);
 
 /* ---- openssh_argv.c: what ssh(1) is told.  Each: 0, or not: no memory ---- */
 
-/* marked: the command announces on stderr that it begins.  folder holds the control socket; log is for -E. */
-int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool marked,
-		 const char *log, const char *command);
+/* folder holds the control socket; log is for -E. */
+int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, const char *log,
+		 const char *command);
 /*
  * To see a host's key and go no further: on stderr comes, beside ssh's own
  * words of LogLevel DEBUG2, "TOKEN HOSTNAME TYPE BASE64".  algorithms is
@@ -46,23 +47,25 @@ int openssh_scan_argv(struct strs *argv, const struct session *s, const char *to
 /* The same with our own terminal. */
 int openssh_attached_argv(struct strs *argv, const struct session *s, const char *log, const char *command);
 
-/* A command of this machine, as sshd(8) would run it: in the home folder, with none of a connection's variables. */
-int local_argv(struct strs *argv, const char *command);
+/*
+ * A command of this machine, as sshd(8) would run it: in the home folder, with none of a connection's variables;
+ * entry is one more, NAME=VALUE.
+ */
+int local_argv(struct strs *argv, const char *entry, const char *command);
 
 /* ---- openssh_words.c: what ssh(1) says ---- */
 
 #define SAID_MAX 16384
 
 struct openssh_said {
-	struct buf log;		/* -E: its own words, of LogLevel DEBUG1 */
+	struct openssh_log events;
+	struct buf log;		/* its own words: the lines of -E, but no debug messages above level 1 */
 	struct buf early;	/* what stderr said before the command began (a ProxyCommand, a banner) */
 };
 void openssh_said_init(struct openssh_said *w);
 void openssh_said_release(struct openssh_said *w);
 /* It said that it logged in; of a control master that there was already it says nothing. */
 bool openssh_logged_in(const struct openssh_said *w);
-/* It logged in and has nothing to complain of: a status of 255 is the command's. */
-bool openssh_content(const struct openssh_said *w);
 /*
  * Its own failure, as an error; -1.  may_have_begun: as far as the caller
  * knows; where false, these words tell whether it can have.

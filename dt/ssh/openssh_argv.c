@@ -112,7 +112,7 @@ static int add_master(struct strs *argv, const struct target *t)
 	       (t->control_path ? add_expanded(argv, "ControlPath", t->control_path) : add_option(argv, "ControlPath", "none"));
 }
 
-/* No question; and how much ssh(1) tells: "ERROR", or "DEBUG1", which tells that the login is done too. */
+/* No question; and how much ssh(1) tells. */
 static int add_quiet(struct strs *argv, const char *level)
 {
 	return add_option(argv, "BatchMode", "yes") || add_option(argv, "LogLevel", level);
@@ -153,8 +153,8 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	return r;
 }
 
-int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool marked,
-		 const char *log, const char *command)
+int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, const char *log,
+		 const char *command)
 {
 	bool shared = ((const struct openssh *)s->state)->shared;
 	char path[96];
@@ -162,8 +162,8 @@ int openssh_argv(struct strs *argv, const struct session *s, const char *folder,
 
 	r |= add_program(argv, s);
 	r |= add_common(argv, s, s->t);
-	/* a verbose one shows the host's banner on stderr: only where what comes before the marker is not the command's */
-	r |= add_quiet(argv, marked ? "DEBUG1" : "ERROR");
+	/* what it received, and when, is in its log at this level (openssh_log.h) */
+	r |= add_quiet(argv, "DEBUG2");
 	r |= add_via(argv, s, s->t);
 	(void)snprintf(path, sizeof(path), "%s/m", folder);
 	/* a master of the user's own is used, and lives on */
@@ -207,35 +207,19 @@ int openssh_scan_argv(struct strs *argv, const struct session *s, const char *to
 	return r || strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, "true");
 }
 
-/*
- * The terminal's Ctrl-C is the command's: the shell around it lives on to tell
- * its status, which ssh(1) would not after a signal.
- */
-static const char around[] = "trap : INT QUIT; (exec \"${SHELL:-/bin/sh}\" -c \"$1\"); exit $?";
-
 int openssh_attached_argv(struct strs *argv, const struct session *s, const char *log, const char *command)
 {
-	const char *words[] = { "/bin/sh", "-c", around, "dt", command };
-	struct buf line;
-	int r = 0;
+	int r = add_program(argv, s) || add_common(argv, s, s->t) || add_via(argv, s, s->t) || add_option(argv, "LogLevel", "DEBUG2");
 
-	buf_init(&line, 4 << 20);
-	if (s->t->shell)
-		r |= buf_adds(&line, "exec ") || quote_argv(&line, words, ARRAY_LEN(words));
-	else
-		r |= buf_adds(&line, command);
-	r |= add_program(argv, s) || add_common(argv, s, s->t) || add_via(argv, s, s->t) || add_option(argv, "LogLevel", "DEBUG1");
 	r |= add_master(argv, s->t);
 	r |= strs_add(argv, "-t") || strs_add(argv, "-E") || strs_add(argv, log);
-	r |= strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, line.data);
-	buf_release(&line);
-	return r;
+	return r | (strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, command));
 }
 
-int local_argv(struct strs *argv, const char *command)
+int local_argv(struct strs *argv, const char *entry, const char *command)
 {
-	static const char *const before[] = {
-		"env", "-u", "SSH_CONNECTION", "-u", "SSH_CLIENT", "-u", "SSH_TTY",
+	const char *const before[] = {
+		"env", "-u", "SSH_CONNECTION", "-u", "SSH_CLIENT", "-u", "SSH_TTY", entry,
 		"/bin/sh", "-c", "cd 2>/dev/null; eval \"$1\"", "sh",
 	};
 	int r = 0;

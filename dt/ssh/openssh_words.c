@@ -263,27 +263,21 @@ static int known_failure(const struct session *s, const struct openssh_said *w, 
 
 bool openssh_logged_in(const struct openssh_said *w)
 {
-	return strstr(w->log.data, "Authenticated to ") != NULL;
+	return w->events.logged_in;
 }
 
 void openssh_said_init(struct openssh_said *w)
 {
 	buf_init(&w->log, 2 * SAID_MAX);
 	buf_init(&w->early, 2 * SAID_MAX);
+	openssh_log_init(&w->events, &w->log);
 }
 
 void openssh_said_release(struct openssh_said *w)
 {
+	openssh_log_release(&w->events);
 	buf_release(&w->log);
 	buf_release(&w->early);
-}
-
-bool openssh_content(const struct openssh_said *w)
-{
-	char line[300];
-
-	last_line(&w->log, line, sizeof(line));
-	return !*line && openssh_logged_in(w);
 }
 
 int openssh_failure(const struct session *s, const struct openssh_said *w, bool may_have_begun, int64_t deadline,
@@ -309,7 +303,7 @@ int openssh_failure(const struct session *s, const struct openssh_said *w, bool 
 		return -1;
 	}
 	/* the host said that it does not run it */
-	if (!may_have_begun && (strstr(w->log.data, "exec request failed on channel") || strstr(w->log.data, ": open failed: ")))
+	if (strstr(w->log.data, "exec request failed on channel") || strstr(w->log.data, ": open failed: "))
 		return err_set(err, ERR_CONNECT, "%s", line);
 	return err_set(err, ERR_LOST, "%s", *line ? line : "ssh ended with 255 and no exit status of the command");
 }

@@ -6,7 +6,7 @@ void prompt_init(struct prompt *p, const char *asked, const char *ready)
 {
 	p->asked = asked;
 	p->ready = ready;
-	p->past = !asked;
+	p->past = !asked && !ready;
 	buf_init(&p->held, 1 << 20);
 }
 
@@ -18,7 +18,7 @@ void prompt_release(struct prompt *p)
 /* The longest end of data that is a beginning of marker. */
 static size_t tail(const struct buf *b, const char *marker)
 {
-	size_t n = strlen(marker) - 1;
+	size_t n = marker ? strlen(marker) - 1 : 0;
 
 	if (n > b->len)
 		n = b->len;
@@ -30,7 +30,7 @@ static size_t tail(const struct buf *b, const char *marker)
 
 static char *find(const struct buf *b, const char *marker)
 {
-	return memmem(b->data, b->len, marker, strlen(marker));
+	return marker ? memmem(b->data, b->len, marker, strlen(marker)) : NULL;
 }
 
 enum prompt_event prompt_feed(struct prompt *p, const char *data, size_t len,

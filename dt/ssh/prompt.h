@@ -13,7 +13,7 @@
 enum prompt_event { PROMPT_NONE, PROMPT_ASKED, PROMPT_READY };
 
 struct prompt {
-	const char *asked, *ready;	/* the markers; asked NULL: pass everything */
+	const char *asked, *ready;	/* the markers; NULL: that one does not come */
 	struct buf held;
 	bool past;			/* ready was seen: everything passes */
 };

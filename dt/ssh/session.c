@@ -10,11 +10,13 @@
 
 #include "dt/base/log.h"
 #include "dt/base/util.h"
+#include "dt/ssh/detached.h"
+#include "dt/ssh/kill.h"
+#include "dt/ssh/lib.h"
 #include "dt/ssh/transport.h"
-#include "dt/ssh/wrap.h"
 
 /* How long ending a remote process group may take. */
-#define KILL_MS 4000
+#define KILL_MS 6000
 
 void session_note(struct session *s, int level, const char *fmt, ...)
 {
@@ -65,8 +67,8 @@ static const char *needs_openssh(const struct session *s)
 		return "a ControlMaster of ssh_config is connected";
 	if (t->openssh_because)
 		return t->openssh_because;
-	if (!t->shell)
-		return "the host has no POSIX shell, and only ssh(1) can tell its exit status";
+	if (!lib_status_found())
+		return "this libssh2 does not tell whether an exit status came";
 	for (const struct target *hop = t->via; hop; hop = hop->via)
 		if (hop->openssh_because || target_has_master(hop))
 			return "a jump host needs ssh(1)";
@@ -199,14 +201,17 @@ static void collect(void *arg, int stream, const char *data, size_t len)
 		(void)buf_add(arg, data, len);
 }
 
-/* Ends the wrapped command's process group.  Is it known to be gone? */
-static bool end_command(struct session *s, const char *marker, const struct session_exec *req)
+/* Ends what the command has left running, sent at the time since.  Is it known to be gone? */
+static bool end_command(struct session *s, const struct session_exec *req, bool first, int64_t since)
 {
 	struct dt_err err = DT_ERR_INIT;
 	struct buf command, answer;
 	struct raw_end end = { .status = -1 };
 	struct session_exec kill = {
 		.output = collect, .arg = &answer, .deadline = now_ms() + KILL_MS, .become = req->become,
+	};
+	struct kill_what what = {
+		.become = req->become, .age_ms = first ? -1 : now_ms() - since, .entry = *s->entry ? s->entry : NULL, .pid = s->pid,
 	};
 	const struct ssh_env *env = s->env;
 	bool gone = false;
@@ -220,12 +225,11 @@ static bool end_command(struct session *s, const char *marker, const struct sess
 	buf_init(&answer, 4096);
 	s->env = &s->uncancelled;
 	/* twice: another Ctrl-C of an impatient user may reach an ssh(1) that has only just been forked */
-	if (wrap_kill(&command, marker, req->become) == 0 &&
-	    (s->ops->run(s, command.data, NULL, &kill, &end, &err) == 0 ||
-	     s->ops->run(s, command.data, NULL, &kill, &end, &err) == 0))
-		gone = str_ends(answer.data, WRAP_GONE);
+	if (kill_command(&command, &what) == 0 && (s->ops->run(s, command.data, &kill, &end, &err) == 0 ||
+						   s->ops->run(s, command.data, &kill, &end, &err) == 0))
+		gone = !end.elsewhere && str_ends(answer.data, KILL_GONE);
 	s->env = env;
-	session_note(s, 1, gone ? "the remote process group has ended" : "cannot confirm that the command ended: %s",
+	session_note(s, 1, gone ? "the command has ended on the host" : "cannot confirm that the command ended: %s",
 		     *answer.data ? answer.data : err.msg);
 	buf_release(&command);
 	buf_release(&answer);
@@ -233,7 +237,7 @@ static bool end_command(struct session *s, const char *marker, const struct sess
 }
 
 /* Its end is known here, so nobody will ask there. */
-static void forget_kept(struct session *s, const char *name)
+static void forget_detached(struct session *s, const char *name)
 {
 	struct buf command, answer;
 	const struct session_exec req = { .output = collect, .arg = &answer, .deadline = now_ms() + KILL_MS };
@@ -244,66 +248,84 @@ static void forget_kept(struct session *s, const char *name)
 	buf_init(&command, 65536);
 	buf_init(&answer, 0);
 	s->env = &s->uncancelled;
-	if (wrap_forget(&command, name) != 0 || s->ops->run(s, command.data, NULL, &req, &end, &err) != 0)
+	if (detached_forget(&command, name) != 0 || s->ops->run(s, command.data, &req, &end, &err) != 0)
 		session_note(s, 1, "what --keep left on the host stays there: %s", err.msg);
 	s->env = env;
 	buf_release(&command);
 }
 
 /* What the transport received, as what the command did. */
-static int decode(const struct raw_end *raw, bool wrapped, struct session_exit *end, struct dt_err *err)
+static int decode(const struct raw_end *raw, struct session_exit *end, struct dt_err *err)
 {
 	if (*raw->signal) {
-		if (wrapped && strcmp(raw->signal, "USR2") == 0) {
-			end->status = WRAP_XOR;
-			return 0;
-		}
 		memcpy(end->signal, raw->signal, sizeof(end->signal));
 		end->status = -1;
 		return 0;
 	}
 	if (raw->status < 0)
 		return err_set(err, ERR_LOST, "the channel closed without an exit status");
-	end->status = wrapped ? raw->status ^ WRAP_XOR : raw->status;
+	end->status = raw->status;
 	return 0;
+}
+
+/* libssh2 cannot send it: by the other transport, where that may be taken. */
+static int run_otherwise(struct session *s, const char *command, const struct session_exec *req, struct raw_end *raw,
+			 struct dt_err *err)
+{
+	if (s->t->transport != TRANSPORT_AUTO || s->ops != &transport_libssh2 || s->env->password) {
+		err->code = ERR_LOCAL;
+		return -1;
+	}
+	(void)snprintf(s->because, sizeof(s->because), "%s", err->msg);
+	session_note(s, 1, "libssh2 cannot: %s; trying ssh(1)", err->msg);
+	s->ops->close(s);
+	s->ops = &transport_openssh;
+	if (s->ops->open(s, req->deadline, err) != 0)
+		return -1;
+	return s->ops->run(s, command, req, raw, err);
+}
+
+/* *gone: the command ran, and nothing of it runs any more. */
+static int run(struct session *s, const char *command, const struct session_exec *req, struct raw_end *raw,
+	       bool *gone, struct dt_err *err)
+{
+	bool first = !s->ran;
+	int64_t since = now_ms();
+	int r;
+
+	s->ran = true;
+	r = s->ops->run(s, command, req, raw, err);
+	if (r != 0 && !raw->begun && err->code == ERR_UNSUPPORTED)
+		r = run_otherwise(s, command, req, raw, err);
+	*gone = r == 0;
+	if (r == 0 || !raw->begun || (err->code != ERR_TIMEOUT && err->code != ERR_KILLED && err->code != ERR_AUTH))
+		return r;
+	*gone = !req->no_shell && end_command(s, req, first, since);
+	if (!*gone || err->code != ERR_AUTH)
+		(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg), "%s",
+			       *gone ? "; ended on the host" : "; could not confirm that it ended on the host");
+	return -1;
 }
 
 int session_run(struct session *s, const struct session_exec *req, struct session_exit *end,
 		struct dt_err *err)
 {
-	char marker[WRAP_MARKER_SIZE];
 	struct buf command;
 	struct raw_end raw = { .status = -1 };
-	const struct wrap_keep keep = { req->keep, req->keep_max };
-	bool known = false;
+	bool gone = false;
 	int r = -1;
 
 	memset(end, 0, sizeof(*end));
 	end->status = -1;
 	buf_init(&command, 4 << 20);
-	wrap_marker(marker);
-	if (req->wrap ? wrap_command(&command, marker, req->command, s->ops->announce, req->keep ? &keep : NULL) != 0
-		      : buf_adds(&command, req->command) != 0) {
+	if (req->keep && detached_command(&command, req->keep, req->keep_max, req->command) != 0)
 		(void)err_set(err, ERR_LOCAL, "the command is too long");
-		goto out;
-	}
-	r = s->ops->run(s, command.data, req->wrap ? marker : NULL, req, &raw, err);
-	if (r == 0)
-		known = (r = decode(&raw, req->wrap, end, err)) == 0;
-	else if (raw.begun && (err->code == ERR_TIMEOUT || err->code == ERR_KILLED || err->code == ERR_AUTH)) {
-		bool gone = req->wrap && end_command(s, marker, req);
-
-		known = gone;
-		if (!gone)
-			(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg),
-				       "; could not confirm that it ended on the host");
-		else if (err->code != ERR_AUTH)
-			(void)snprintf(err->msg + strlen(err->msg), sizeof(err->msg) - strlen(err->msg),
-				       "; ended on the host");
-	}
-	if (known && req->keep)
-		forget_kept(s, req->keep);
-out:
+	else
+		r = run(s, req->keep ? command.data : req->command, req, &raw, &gone, err);
+	if (r == 0 && (r = decode(&raw, end, err)) != 0)
+		gone = false;
+	if (req->keep && gone)
+		forget_detached(s, req->keep);
 	buf_release(&command);
 	return r;
 }

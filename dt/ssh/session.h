@@ -81,17 +81,18 @@ struct session_exec {
 	 */
 	size_t (*input)(void *arg, char *room, size_t size);
 	int input_fd;
-	bool wrap;		/* prove the exit status and allow a clean kill; needs a POSIX sh there */
+	bool no_shell;		/* the host has no POSIX sh: where it is to end, it is not tried */
 	int64_t deadline;	/* 0: none */
 	int64_t timeout_ms;	/* from when the command begins; 0: none */
 	void (*output)(void *arg, int stream, const char *data, size_t len);
 	void *arg;
 	const bool *enough;	/* true: it is to be ended (ERR_KILLED); or NULL */
 	/*
-	 * A password prompt to answer: where the text prompt appears on
-	 * stderr, it is taken out and the answer and a newline are sent.  A
-	 * second prompt means it was wrong: ERR_AUTH.  in follows the answer,
-	 * or goes at once where ready (a second marker, also taken out) comes first.
+	 * The command begins where the text ready comes on stdout and on stderr,
+	 * which is taken out; what came before is no output of it.  There, a
+	 * text prompt on stderr is a question: it is taken out too, and the
+	 * answer and a newline are sent.  A second one means that it was wrong:
+	 * ERR_AUTH, once the command has ended.  in follows behind ready.
 	 */
 	const char *prompt, *ready;
 	const struct secret *answer;
@@ -100,7 +101,7 @@ struct session_exec {
 	 * that needs other rights ("sudo -S -p PROMPT --"); NULL: none.
 	 */
 	const char *become;
-	/* The command outlives the connection under this name (struct wrap_keep), with wrap and without input; NULL: not. */
+	/* The command outlives the connection under this name (detached.h), without input; NULL: not. */
 	const char *keep;
 	size_t keep_max;
 };
@@ -108,7 +109,7 @@ struct session_exec {
 /* An end that was really received. */
 struct session_exit {
 	int status;		/* 0-255, or -1 for a signal */
-	char signal[16];	/* "KILL" */
+	char signal[16];	/* "KILL"; "?" where ssh(1) does not say which */
 };
 
 /*

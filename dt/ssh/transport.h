@@ -5,28 +5,31 @@
 #ifndef DT_SSH_TRANSPORT_H
 #define DT_SSH_TRANSPORT_H
 
+#include <sys/types.h>
+
 #include "dt/ssh/session.h"
 
 /* How a command ended, as the transport received it. */
 struct raw_end {
 	bool begun;		/* the command may have begun; set on failure too */
-	int status;		/* 0-255, or -1 */
+	int status;		/* 0-255, really received; or -1 */
 	char signal[16];	/* "" where none came */
+	bool elsewhere;		/* it ran on another connection than what ran before it */
 };
 
 struct transport_ops {
 	const char *name;
-	bool announce;	/* the wrapper writes its marker to stderr when it begins */
 	/* As session_open; ERR_UNSUPPORTED: the other transport may do better. */
 	int (*open)(struct session *s, int64_t deadline, struct dt_err *err);
 	/*
-	 * Runs command (already wrapped; marker is then what its wrapper has
-	 * as $0, else NULL) with the rest of req.  0 and *end; or ERR_CONNECT (not begun), ERR_LOST, ERR_AUTH (sudo), ERR_TIMEOUT,
-	 * ERR_KILLED: in the last three the command may still run, its
-	 * channel stays open, and another run may follow to end it.
+	 * Runs command as it is with the rest of req.  0 and *end; or ERR_CONNECT
+	 * (not begun), ERR_LOST, ERR_AUTH (sudo), ERR_TIMEOUT, ERR_KILLED: in the last
+	 * three the command may still run where end->begun, its channel
+	 * stays open, and another run may follow to end it.  ERR_UNSUPPORTED: not
+	 * begun, and the other transport can.
 	 */
-	int (*run)(struct session *s, const char *command, const char *marker, const struct session_exec *req,
-		   struct raw_end *end, struct dt_err *err);
+	int (*run)(struct session *s, const char *command, const struct session_exec *req, struct raw_end *end,
+		   struct dt_err *err);
 	/* Frees state; must not block. */
 	void (*close)(struct session *s);
 	/*
@@ -53,6 +56,10 @@ struct session {
 	int64_t login_deadline;		/* of the first channel too, 0 once that is open */
 	bool woken;			/* it has rested; nothing has begun since */
 	bool has_turn;		/* before_connect was called, after_login not yet */
+	bool ran;		/* a command was begun on it */
+	/* With the local transport, how the processes of the command under way are known. */
+	char entry[32];
+	pid_t pid;
 	void *state;		/* of the transport */
 };
 

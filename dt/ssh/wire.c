@@ -56,15 +56,45 @@ void *wire_realloc(void *old, size_t n, void **abstract)
 	return p;
 }
 
+void wire_watch(struct wire *w, const int *status)
+{
+	w->watched = status;
+	w->seen = status ? *status : 0;
+	w->changes = 0;
+	w->late = false;
+	w->closed = -1;
+}
+
+/*
+ * libssh2 frees each message of the kinds CLOSE and REQUEST (RFC 4254, 5.3 and
+ * 5.4: a byte, and the channel in four) as soon as it is understood: here
+ * their order shows.
+ */
+static void watch(struct wire *w, const unsigned char *p, size_t len)
+{
+	enum { CHANNEL_CLOSE = 97 };
+	long channel = len >= 5 ? (long)p[1] << 24 | p[2] << 16 | p[3] << 8 | p[4] : -2;
+
+	if (*w->watched != w->seen) {
+		w->seen = *w->watched;
+		w->changes++;
+		w->late |= channel == w->closed;
+	} else if (len >= 5 && p[0] == CHANNEL_CLOSE) {
+		w->closed = channel;
+	}
+}
+
 void wire_free(void *p, void **abstract)
 {
 	struct wire *w = *abstract;
+	size_t len = p ? malloc_usable_size(p) : 0;
 
-	if (p) {
-		/* libssh2 keeps banners, and whether a refusal is a partial success, to itself: here it lets go of them */
-		heard_packet(&w->heard, p, malloc_usable_size(p));
-		account(w, 0, malloc_usable_size(p));
-	}
+	account(w, 0, len);
+	/* libssh2 keeps banners, and whether a refusal is a partial success, to itself: here it lets go of them */
+	if (p)
+		heard_packet(&w->heard, p, len);
+	if (w->watched && p)
+		watch(w, p, len);
 	free(p);
 }
 

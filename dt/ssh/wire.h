@@ -45,6 +45,15 @@ struct wire {
 	 * who polls does so only after a round of calls in which this stood still.
 	 */
 	uint64_t received;
+	/*
+	 * The exit status of the channel under way, or NULL; what it was last, how
+	 * many times it has changed, and whether it did behind the channel's close.
+	 */
+	const int *watched;
+	int seen;
+	unsigned changes;
+	bool late;
+	long closed;		/* the channel that the host has closed last, -1: none */
 };
 
 /* What a session with one command may take: 60 KB, two windows, and room. */
@@ -55,6 +64,8 @@ void wire_init(struct wire *w, int fd);
 void *wire_alloc(size_t n, void **abstract);
 void *wire_realloc(void *p, size_t n, void **abstract);
 void wire_free(void *p, void **abstract);
+/* Begins to watch an exit status, or ends it (NULL). */
+void wire_watch(struct wire *w, const int *status);
 /* Closes the descriptor, drops what is queued. */
 void wire_release(struct wire *w);
 /* Installs the callbacks; session's abstract must be the wire. */

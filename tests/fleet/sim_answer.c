@@ -36,6 +36,11 @@ static const struct {
 	{ "status-reset", FAULT_STATUS_RESET },
 	{ "no-status", FAULT_NO_STATUS },
 	{ "no-eof", FAULT_NO_EOF },
+	{ "two-statuses", FAULT_TWO_STATUSES },
+	{ "status-signal", FAULT_STATUS_SIGNAL },
+	{ "signal-status", FAULT_SIGNAL_STATUS },
+	{ "late-status", FAULT_LATE_STATUS },
+	{ "forged", FAULT_FORGED },
 	{ "signal", FAULT_SIGNAL },
 	{ "rest-refused", FAULT_REST_REFUSED },
 	{ "rest-silent", FAULT_REST_SILENT },
@@ -124,7 +129,7 @@ static int parse_count(const char *value, unsigned max, void *to)
 
 static int parse_status(const char *value, void *to)
 {
-	return parse_count(value, 255, to);
+	return parse_count(value, UINT32_MAX, to);
 }
 
 static int parse_startups(const char *value, void *to)

@@ -8,7 +8,7 @@
  *	stdout_file=PATH	what is in this file, behind the text; %h is the host's
  *				name.  Where PATH.again stands, it follows without end.
  *				Only a rule may say this
- *	status=3		0 to 255
+ *	status=3		0 to 4294967295 (32 bits, RFC 4254, 6.10)
  *	signal=KILL		the command ends by an exit-signal
  *	sleep=1s		between the output and the end; ms, s, m, h
  *	max_startups=10		connections at a time that have not logged in
@@ -51,6 +51,11 @@ enum fault {
 	FAULT_NO_STATUS, /* no-status: the output, end of file, close */
 	FAULT_NO_EOF, /* no-eof: the output, then SSH_MSG_DISCONNECT: neither end
 				   of file nor status (libssh cannot close without end of file) */
+	FAULT_TWO_STATUSES, /* two-statuses: 3 and then 0 */
+	FAULT_STATUS_SIGNAL, /* status-signal: status 0 and exit-signal */
+	FAULT_SIGNAL_STATUS, /* signal-status: the other way round */
+	FAULT_LATE_STATUS, /* late-status: status 0 behind the close */
+	FAULT_FORGED, /* forged: no status, and debug messages as if ssh(1) had logged one */
 	FAULT_SIGNAL, /* signal: exit-signal, KILL unless the key says another */
 	/* a connection that lies idle, once a command has run on it: the next channel is */
 	FAULT_REST_REFUSED, /* rest-refused: refused, and then the host has more to say */

@@ -7,7 +7,6 @@
 #include "sim_command.h"
 #include "sim_file.h"
 
-#define WRAP_XOR 85 /* dt/ssh/wrap.h */
 #define WRITE_MAX 32768 /* in one message */
 #define WRITE_TURN (256 * 1024) /* of one command before others' turn */
 #define PATTERN 4096
@@ -77,8 +76,6 @@ static void plan(struct run *r)
 	struct answer *a = &r->answer;
 	uint64_t sum = 0;
 
-	if (r->command.announced)
-		add_part(r, 1, r->command.marker, MARKER_LEN);
 	find_mark(r);
 	for (int i = 0; i < 2; i++)
 		add_part(r, i, r->mark, strlen(r->mark));
@@ -230,12 +227,11 @@ static void end_by_signal(struct run *r, const char *name)
 	r->ended = true;
 }
 
-/* As dt's killer would: TERM to the process group of its command. */
+/* As dt's killer would: TERM to what runs on this connection. */
 static void kill_other(struct run *killer)
 {
 	for (struct run *r = killer->conn->runs; r; r = r->next)
-		if (r != killer && !r->ended && r->state != WAITING &&
-		    strcmp(r->command.marker, killer->command.marker) == 0) {
+		if (r != killer && !r->ended && r->state != WAITING) {
 			r->state = DONE;
 			end_by_signal(r, "TERM");
 		}
@@ -246,23 +242,49 @@ static void send_status(struct run *r)
 	(void)ssh_channel_request_send_exit_status(r->channel, (int)r->answer.status);
 }
 
+static void close_channel(struct run *r)
+{
+	(void)ssh_channel_close(r->channel);
+	r->ended = true;
+}
+
+/* Ends that are no proof, of a command that may have gone well. */
+static void end_oddly(struct run *r, enum fault fault)
+{
+	(void)ssh_channel_send_eof(r->channel);
+	r->answer.status = 0;
+	switch (fault) {
+	case FAULT_TWO_STATUSES:
+		(void)ssh_channel_request_send_exit_status(r->channel, 3);
+		send_status(r);
+		break;
+	case FAULT_STATUS_SIGNAL:
+		send_status(r);
+		(void)ssh_channel_request_send_exit_signal(r->channel, "KILL", 0, "", "");
+		break;
+	case FAULT_SIGNAL_STATUS:
+		(void)ssh_channel_request_send_exit_signal(r->channel, "KILL", 0, "", "");
+		send_status(r);
+		break;
+	case FAULT_LATE_STATUS:
+		(void)ssh_channel_close(r->channel);
+		send_status(r);
+		r->ended = true;
+		return;
+	default:
+		(void)ssh_send_debug(r->conn->session, "x\r\ndebug1: client_input_channel_req: channel 0 rtype exit-status reply 0"
+				     "\r\ndebug1: Exit status 0\r\ndebug2: Received exit status from master 0\r\n", 1);
+	}
+	close_channel(r);
+}
+
 static void end_as_usual(struct run *r)
 {
-	struct answer *a = &r->answer;
-	bool announced = r->command.announced;
+	const struct answer *a = &r->answer;
 
 	if (*a->signal) {
 		end_by_signal(r, a->signal);
 		return;
-	}
-	if (r->command.wrapped) {
-		if (a->status == WRAP_XOR && !announced) {
-			end_by_signal(r, "USR2");
-			return;
-		}
-		a->status ^= WRAP_XOR;
-		if (announced && a->status == 255)
-			(void)ssh_channel_write_stderr(r->channel, r->command.marker, MARKER_LEN);
 	}
 	(void)ssh_channel_send_eof(r->channel);
 	send_status(r);
@@ -288,7 +310,7 @@ static void end(struct run *r)
 		break;
 	case FAULT_STATUS_RESET:
 		/* a status that would be believed */
-		r->answer.status = r->command.wrapped ? WRAP_XOR : 0;
+		r->answer.status = 0;
 		send_status(r);
 		(void)ssh_blocking_flush(c->session, 0);
 		conn_reset(c);
@@ -304,6 +326,13 @@ static void end(struct run *r)
 		c->wire.through = true;
 		ssh_disconnect(c->session);
 		c->ended = true;
+		break;
+	case FAULT_TWO_STATUSES:
+	case FAULT_STATUS_SIGNAL:
+	case FAULT_SIGNAL_STATUS:
+	case FAULT_LATE_STATUS:
+	case FAULT_FORGED:
+		end_oddly(r, r->answer.fault);
 		break;
 	case FAULT_SIGNAL:
 		end_by_signal(r, *r->answer.signal ? r->answer.signal : "KILL");
@@ -362,7 +391,7 @@ static void at_rest(struct run *r)
 		(void)ssh_channel_write(r->channel, lie, sizeof(lie) - 1);
 		(void)ssh_channel_send_eof(r->channel);
 		/* a status that would be believed */
-		r->answer.status = WRAP_XOR;
+		r->answer.status = 0;
 		send_status(r);
 	} else if (r->conn->answer.fault != FAULT_REST_CLOSE) {
 		return;

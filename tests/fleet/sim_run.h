@@ -1,9 +1,7 @@
 /*
  * sim_run - one session channel and the command on it, which is not run.
  *
- * The answer comes from the rules and from the command (sim_answer.h); it is
- * told as dt's wrapper would tell it where the command has one (dt/ssh/wrap.h).
- * A command or rule that names a fault and no stdout prints RUN_TEXT.  A command
+ * The answer comes from the rules and from the command (sim_answer.h).  A command or rule that names a fault and no stdout prints RUN_TEXT.  A command
  * whose "sim:" words are wrong, or whose file cannot be read, says so on stderr and
  * ends with status 2.  A program of dt's own has its mark said first
  * (dt/run/services_sh.c).

@@ -55,12 +55,13 @@ def test_command_killed():
     for transport in ("libssh2", "openssh"):
         n = MANY if transport == "libssh2" else 20
         ends = bed.outcomes("--transport", transport, "h[1-%d]" % n, "ssh", "echo before; kill -9 $$", status=5)
-        # A shell stands between the killed one and sshd, and says it as shells do.
-        no_okay(ends, n, ["failed"])
-        equal({e["rc"] for e in ends.values()}, {137})
-        # The shell that dt itself started there.
-        ends = bed.outcomes("--transport", transport, "h[1-%d]" % n, "ssh", "echo before; kill -9 $PPID")
-        no_okay(ends, n, ["killed"] if transport == "libssh2" else ["lost"])
+        no_okay(ends, n, ["killed"])
+        equal({(e["stdout"], e["stderr"]) for e in ends.values()}, {("before\n", "")})
+        # The session process of sshd: the command goes on for all that is known.
+        ends = bed.outcomes("--transport", transport, "h[1-%d]" % n, "ssh", "echo before; kill -9 $PPID", status=4)
+        no_okay(ends, n, ["lost"])
+        # What ssh(1) says of it is not the host's.
+        equal({e["stderr"] for e in ends.values()}, {""})
 
 
 def test_session_killed():
@@ -103,7 +104,9 @@ def test_channel_without_status():
         no_okay(ends, len(ends), ["lost"])
     ends = bed.outcomes("--transport", "openssh", "h[1-10]", "ssh", "fault=no-status", status=4)
     no_okay(ends, 10, ["lost"])
-    no_okay(bed.outcomes("h[1-20]", "ssh", "fault=signal", status=5), 20, ["killed"])
+    for transport in ("libssh2", "openssh"):
+        ends = bed.outcomes("--transport", transport, "h[1-20]", "ssh", "fault=signal", status=5)
+        no_okay(ends, 20, ["killed"])
     no_okay(bed.outcomes("h1", "ssh", "fault=refuse-exec"), 1, ["failed", "unreachable", "lost"])
     no_okay(bed.outcomes("-u", "nochannel", "h1", "ssh", "true", status=4), 1, ["failed", "unreachable", "lost"])
     ends = bed.outcomes("--command-timeout", "1s", "h1", "ssh", "fault=silent-exec", status=4)
@@ -120,6 +123,40 @@ def test_every_status():
     done = bed.dt("-S", "h", "ssh", "exit 42")
     equal(done.returncode, 42)
     has(done.stdout, "fail::dt:ssh:h:exit 42: ")
+
+
+def test_odd_ends():
+    """Statuses of 32 bits, two of them, one with a signal, one behind the close: whatever comes, no okay without a 0."""
+    bed = Bed()
+    bed.hosts("h", MANY, Simfleet(BUILD))
+    for transport in ("libssh2", "openssh"):
+        n = MANY if transport == "libssh2" else 5
+        hosts = "h[1-%d]" % n
+        for fault in ("two-statuses", "status-signal", "signal-status", "late-status", "forged"):
+            ends = bed.outcomes("--transport", transport, hosts, "ssh", "fault=" + fault)
+            no_okay(ends, n, ["lost", "killed"] if "signal" in fault else ["lost"])
+            equal({e["stdout"] for e in ends.values()}, {"half of an answer\n"}, fault)
+        for status, told in ((0, (0,)), (1, (1,)), (255, (255,)), (256, (255,)), (257, (1,)), (0x5ad0c0de, (None, 222)),
+                             (4294967040, (255, None)), (4294967295, (255, None))):
+            ends = bed.outcomes("--transport", transport, hosts, "ssh", "sim:status=%d" % status)
+            for e in ends.values():
+                check(e["rc"] in told and (e["status"] == "ok") == (status == 0), transport, status, e)
+
+
+def test_forged_log():
+    """Words that ssh(1) would log, in the banner, the command, its output: they prove nothing."""
+    words = "debug1: client_input_channel_req: channel 0 rtype exit-status reply 0\ndebug1: Exit status 0\n" \
+            "debug2: Received exit status from master 0\n"
+    bed = Bed()
+    banner = bed.write("banner", words)
+    bed.hosts("h", 10, Sshd(bed.authorized, options=["Banner " + banner]))
+    for transport in ("libssh2", "openssh"):
+        for how, statuses in ((FIND_SSHD + "kill -9 $p", ["lost"]), ("kill -9 $$", ["killed"]), ("exit 7", ["failed"])):
+            ends = bed.outcomes("--transport", transport, "all", "ssh",
+                                ": '\n%s'\ncat %s; cat %s >&2; %s" % (words.replace("'", ""), banner, banner, how))
+            no_okay(ends, 10, statuses)
+        end = bed.outcomes("--transport", transport, "h1", "ssh", "cat %s >&2" % banner, status=0)["h1"]
+        equal(end["stderr"], words, transport)
 
 
 def test_a_process_left_behind():

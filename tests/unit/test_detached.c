@@ -1,5 +1,5 @@
-/* The wrapper and the killer, run here by each shell that a host may have. */
-#include "dt/ssh/wrap.h"
+/* A command that outlives its connection, run here by each shell that a host may have. */
+#include "dt/ssh/detached.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -52,164 +52,6 @@ static int finish(struct child *c, struct buf *out, struct buf *err)
 	return WIFEXITED(c->status) ? WEXITSTATUS(c->status) : 1000 + WTERMSIG(c->status);
 }
 
-static int run(size_t shell, const char *command, bool announce, const char *marker, struct buf *out, struct buf *err)
-{
-	struct buf line;
-	struct child c;
-	int status = -1;
-
-	buf_init(&line, 65536);
-	CHECK(wrap_command(&line, marker, command, announce, NULL) == 0);
-	if (start(&c, shell, line.data) == 0)
-		status = finish(&c, out, err);
-	else
-		CHECK(!"the shell is missing");
-	buf_release(&line);
-	return status;
-}
-
-static void test_status(void)
-{
-	char command[64], marker[WRAP_MARKER_SIZE];
-
-	wrap_marker(marker);
-	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
-		for (int status = 0; status < 256; status += s ? 17 : 1) {
-			struct buf out, err;
-			int got;
-
-			buf_init(&out, 4096);
-			buf_init(&err, 4096);
-			(void)snprintf(command, sizeof(command), "echo o; echo e >&2; exit %d", status);
-			got = run(s, command, false, marker, &out, &err);
-			CHECK_INT(got, status == WRAP_XOR ? 1000 + SIGUSR2 : status ^ WRAP_XOR);
-			CHECK_STR(out.data, "o\n");
-			CHECK_STR(err.data, "e\n");
-			buf_release(&out);
-			buf_release(&err);
-		}
-	}
-}
-
-static void test_killed_shell_is_silent(void)
-{
-	char marker[WRAP_MARKER_SIZE];
-
-	wrap_marker(marker);
-	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
-		struct buf out, err;
-
-		buf_init(&out, 4096);
-		buf_init(&err, 4096);
-		CHECK_INT(run(s, "kill -9 $$", false, marker, &out, &err), 137 ^ WRAP_XOR);
-		CHECK_STR(out.data, "");
-		CHECK_STR(err.data, "");
-		buf_clear(&err);
-		CHECK_INT(run(s, "echo x >&2", true, marker, &out, &err), WRAP_XOR);
-		CHECK(str_starts(err.data, marker));
-		CHECK_STR(err.data + strlen(marker), "x\n");
-		buf_release(&out);
-		buf_release(&err);
-	}
-}
-
-/* The group of a leader, as under sshd: child_start makes one. */
-static void test_kill(void)
-{
-	static const char *const commands[] = {
-		"echo on; sleep 1000; echo no", "trap '' TERM; echo on; sleep 1000; sleep 1000", "echo on; (sleep 1000 & wait) | cat",
-	};
-
-	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
-		for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-			struct buf line, kill_line, out, err;
-			char marker[WRAP_MARKER_SIZE], c1;
-			struct child c, k;
-
-			wrap_marker(marker);
-			buf_init(&line, 65536);
-			buf_init(&kill_line, 65536);
-			buf_init(&out, 4096);
-			buf_init(&err, 4096);
-			CHECK(wrap_command(&line, marker, commands[i], false, NULL) == 0);
-			CHECK(wrap_kill(&kill_line, marker, NULL) == 0);
-			CHECK(start(&c, s, line.data) == 0);
-			while (read(c.out, &c1, 1) != 1)
-				(void)poll(&(struct pollfd){ c.out, POLLIN, 0 }, 1, 1000);
-			CHECK(start(&k, s, kill_line.data) == 0);
-			/* the killer waits until the group is reaped, so reap while it runs */
-			while (!child_ended(&c))
-				(void)poll(NULL, 0, 1);
-			CHECK_INT(finish(&k, &out, &err), 0);
-			CHECK_STR(out.data, WRAP_GONE);
-			CHECK_STR(err.data, "");
-			child_end(&c);
-			/* orphans come to us (main): once reaped, none is left in the group */
-			while (waitpid(-1, NULL, 0) > 0)
-				;
-			CHECK(kill(-c.pid, 0) != 0);
-			buf_release(&line);
-			buf_release(&kill_line);
-			buf_release(&out);
-			buf_release(&err);
-		}
-	}
-}
-
-static void test_kill_of_nothing(void)
-{
-	struct buf line, out, err;
-	char marker[WRAP_MARKER_SIZE];
-	struct child k;
-
-	wrap_marker(marker);
-	buf_init(&line, 65536);
-	buf_init(&out, 4096);
-	buf_init(&err, 4096);
-	CHECK(wrap_kill(&line, marker, "env X=1") == 0);
-	CHECK(start(&k, 0, line.data) == 0);
-	CHECK_INT(finish(&k, &out, &err), 0);
-	CHECK_STR(out.data, WRAP_GONE);
-	buf_release(&line);
-	buf_release(&out);
-	buf_release(&err);
-}
-
-/* The wrapper has ended, and what it left in the background holds the channel. */
-static void test_kill_of_what_is_left(void)
-{
-	for (size_t s = 0; s < ARRAY_LEN(shells); s++) {
-		struct buf line, out, err;
-		char marker[WRAP_MARKER_SIZE];
-		struct child c, k;
-
-		wrap_marker(marker);
-		buf_init(&line, 65536);
-		buf_init(&out, 4096);
-		buf_init(&err, 4096);
-		CHECK(wrap_command(&line, marker, "sleep 1000 & exit 0", false, NULL) == 0);
-		CHECK(start(&c, s, line.data) == 0);
-		while (!child_ended(&c))
-			(void)poll(NULL, 0, 1);
-		CHECK(kill(-c.pid, 0) == 0);
-		buf_clear(&line);
-		CHECK(wrap_kill(&line, marker, NULL) == 0);
-		CHECK(start(&k, s, line.data) == 0);
-		CHECK_INT(finish(&k, &out, &err), 0);
-		CHECK_STR(out.data, WRAP_GONE);
-		CHECK_STR(err.data, "");
-		while (waitpid(-1, NULL, 0) > 0)
-			;
-		CHECK(kill(-c.pid, 0) != 0);
-		child_end(&c);
-		buf_release(&line);
-		buf_release(&out);
-		buf_release(&err);
-	}
-}
-
-/* ---- commands that are kept ---- */
-
 static char home[64];
 
 static const char *in_home(const char *name)
@@ -238,9 +80,7 @@ static int run_line(size_t shell, struct buf *line, struct buf *out, struct buf 
 
 static int keep_in(struct buf *line, const char *command, size_t max)
 {
-	const struct wrap_keep keep = { "dt-1-0", max };
-
-	return wrap_command(line, "dt-0123456789abcdef", command, false, &keep);
+	return detached_command(line, "dt-1-0", max, command);
 }
 
 static void asks(size_t shell, const char *want)
@@ -250,7 +90,7 @@ static void asks(size_t shell, const char *want)
 	buf_init(&line, 65536);
 	buf_init(&out, 65536);
 	buf_init(&err, 65536);
-	CHECK(wrap_ask(&line, "dt-1-0") == 0);
+	CHECK(detached_ask(&line, "dt-1-0") == 0);
 	CHECK_INT(run_line(shell, &line, &out, &err), 0);
 	if (str_ends(want, "*"))
 		CHECK(strncmp(out.data, want, strlen(want) - 1) == 0);
@@ -269,7 +109,7 @@ static void forgets(size_t shell)
 	buf_init(&line, 65536);
 	buf_init(&out, 65536);
 	buf_init(&err, 65536);
-	CHECK(wrap_forget(&line, "dt-1-0") == 0);
+	CHECK(detached_forget(&line, "dt-1-0") == 0);
 	CHECK_INT(run_line(shell, &line, &out, &err), 0);
 	asks(shell, "none\n");
 	buf_release(&line);
@@ -289,7 +129,7 @@ static void test_kept(void)
 		for (int status = 0; status < 256; status += 85) {
 			(void)snprintf(command, sizeof(command), "read x; umask; echo \"o$x\"; echo e >&2; printf z; exit %d", status);
 			CHECK(keep_in(&line, command, 100) == 0);
-			CHECK_INT(run_line(s, &line, &out, &err), status == WRAP_XOR ? 1000 + SIGUSR2 : status ^ WRAP_XOR);
+			CHECK_INT(run_line(s, &line, &out, &err), status);
 			CHECK(str_ends(out.data, "\no\nz"));
 			CHECK(!strstr(out.data, "77\n"));	/* the umask is that of the login */
 			CHECK_STR(err.data, "e\n");
@@ -299,7 +139,7 @@ static void test_kept(void)
 		}
 		/* what is kept is cut, and the command does not notice */
 		CHECK(keep_in(&line, "head -c 300000 /dev/zero >&2; echo $?; echo 123456789", 8) == 0);
-		CHECK_INT(run_line(s, &line, &out, &err), WRAP_XOR);
+		CHECK_INT(run_line(s, &line, &out, &err), 0);
 		CHECK_STR(out.data, "0\n123456");
 		CHECK_INT(err.len, 8);
 		forgets(s);
@@ -349,14 +189,14 @@ static void test_planted(void)
 			else
 				CHECK_INT(symlink(in_home("elsewhere"), in_home(".cache/dt")), 0);
 			CHECK(keep_in(&line, "echo begun", 100) == 0);
-			CHECK_INT(run_line(s, &line, &out, &err), 126 ^ WRAP_XOR);
+			CHECK_INT(run_line(s, &line, &out, &err), 126);
 			CHECK_STR(out.data, "");
 			CHECK_STR(err.data, "--keep: no folder for it in the home or runtime folder\n");
 			asks(s, "none\n");
 			/* the runtime folder is the other place */
 			(void)setenv("XDG_RUNTIME_DIR", home, 1);
 			CHECK(keep_in(&line, "echo begun", 100) == 0);
-			CHECK_INT(run_line(s, &line, &out, &err), WRAP_XOR);
+			CHECK_INT(run_line(s, &line, &out, &err), 0);
 			asks(s, "ended 0 6 0\nbegun\n");
 			forgets(s);
 			CHECK_INT(remove(in_home("dt")), 0);
@@ -372,19 +212,11 @@ static void test_planted(void)
 
 int main(int argc, char **argv)
 {
-	static const struct test tests[] = {
-		TEST(test_status), TEST(test_killed_shell_is_silent), TEST(test_kill), TEST(test_kill_of_nothing),
-		TEST(test_kill_of_what_is_left), TEST(test_kept), TEST(test_kept_and_killed), TEST(test_planted), { NULL, NULL },
-	};
-
-	char connection[64];
+	static const struct test tests[] = { TEST(test_kept), TEST(test_kept_and_killed), TEST(test_planted), { NULL, NULL } };
 	int failed;
 
-	/* as sshd and dropbear set it; what runs below here is found by it */
-	(void)snprintf(connection, sizeof(connection), "127.0.0.1 %d 127.0.0.1 22", (int)getpid());
-	(void)setenv("SSH_CONNECTION", connection, 1);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	(void)snprintf(home, sizeof(home), "/tmp/test_wrap.XXXXXX");
+	(void)snprintf(home, sizeof(home), "/tmp/test_detached.XXXXXX");
 	if (!mkdtemp(home))
 		return 1;
 	(void)setenv("HOME", home, 1);
