@@ -191,6 +191,11 @@ int ssh_config_ask(const struct ssh_config *c, const struct ssh_env *env, const 
 	if (r == 0 && (expand_identities(c, host, &h) != 0 || (user_files && add_words(&h.known_hosts_files, user_files) != 0) ||
 		       (global_files && add_words(&h.known_hosts_files, global_files) != 0)))
 		r = err_nomem(err);
+	/* its defaults are dt's own, which follow $HOME */
+	if (!ssh_config_mentions(c, "IdentityFile"))
+		strs_release(&h.identityfile);
+	if (!ssh_config_mentions(c, "UserKnownHostsFile") && !ssh_config_mentions(c, "GlobalKnownHostsFile"))
+		strs_release(&h.known_hosts_files);
 	if (r == 0) {
 		h.openssh_because = out->openssh_because;
 		h.refused = out->refused;
