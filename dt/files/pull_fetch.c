@@ -370,8 +370,13 @@ int pull_fetch(struct fetch *f)
 			return DT_FAIL;
 		missing = count_missing(f, &first);
 		settled = false;
-		if (missing && missing <= AGAIN_MAX && look_again(f, round == ROUNDS, &settled) != 0)
-			return DT_FAIL;
+		if (missing && missing <= AGAIN_MAX && look_again(f, round == ROUNDS, &settled) != 0) {
+			if (f->err->code != ERR_LOST)
+				return DT_FAIL;
+			/* what did not come is told, not that its answer makes no sense */
+			*f->err = (struct dt_err)DT_ERR_INIT;
+			settled = false;
+		}
 	}
 	/* whatever its status: all must be there */
 	if (!count_missing(f, &first))

@@ -88,6 +88,8 @@ def test_names_that_are_there():
         equal([(h.line(name), h.line(name, "group"), h.line(name, "shadow"), h.members("adm")) for h in hosts],
               [(None, None, None, [])] * 3)
         equal([bool(h.line("joe")) for h in hosts], [True] * 3)
+        if name == "host-1$":
+            continue  # a new one may be called so
         before = [h.tree() for h in hosts]
         for message in user("add", name, status=6).values():
             has(message, "it is not there, and for a new one a name is of small letters")
