@@ -9,6 +9,7 @@ static int ssh_run(struct dt_task *task, const struct dt_call *call, const struc
 static const struct dt_param ssh_params[] = {
 	{ .name = "stdin", .type = DT_BOOL, .flags = DT_OPTION, .help = "pass dt's own standard input to every host" },
 	{ .name = "stdin-max", .type = DT_SIZE, .flags = DT_OPTION, .def = "1G", .help = "how far hosts may be apart in it" },
+	{ .name = "tty", .type = DT_BOOL, .flags = DT_OPTION, .help = "give the command a terminal on the host, and no input" },
 	{ .name = "command", .flags = DT_REQUIRED | DT_REST, .help = "command line for the login shell on the host" },
 	{ 0 }
 };

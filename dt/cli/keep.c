@@ -8,7 +8,7 @@
 
 int keep_check(const struct app *a, const char *module, const struct arguments *args, struct dt_err *err)
 {
-	const struct argument *input = arguments_get(args, "stdin");
+	const struct argument *input = arguments_get(args, "stdin"), *tty = arguments_get(args, "tty");
 	const struct options *o = &a->opt;
 
 	/* of other modules, the end of a command is not that of the host's action */
@@ -16,8 +16,8 @@ int keep_check(const struct app *a, const char *module, const struct arguments *
 		return err_set(err, ERR_USAGE, "--keep is for the module ssh, not for %.100s", module);
 	if (input && input->number)
 		return err_set(err, ERR_USAGE, "--keep is for commands that get no input: not with --stdin");
-	if (o->interactive)
-		return err_set(err, ERR_USAGE, "--keep leaves no command a terminal: not with -i");
+	if (o->interactive || (tty && tty->number))
+		return err_set(err, ERR_USAGE, "--keep leaves no command a terminal: not with -i or --tty");
 	if (o->no_journal || strcmp(o->journal, "no") == 0)
 		return err_set(err, ERR_USAGE, "--keep needs the journal: who is to ask later, and for what");
 	return 0;

@@ -55,6 +55,7 @@ struct dt_task {
 	bool bad;			/* an outcome that cannot become okay is recorded */
 	const struct dt_exec *exec;	/* the one under way */
 	struct input_reader input;	/* of call->stream */
+	bool cr;			/* of a terminal's output: a CR that is not told yet */
 };
 
 extern const struct dt_services services;

@@ -238,10 +238,8 @@ static int run_command(struct dt_task *t, const struct dt_exec *e, const struct 
 
 /* ---- commands ---- */
 
-static void on_output(void *arg, int stream, const char *data, size_t len)
+static void tell_output(struct dt_task *t, int stream, const char *data, size_t len)
 {
-	struct dt_task *t = arg;
-
 	if (t->exec->output) {
 		t->exec->output(t->exec->arg, stream, data, len);
 		return;
@@ -249,6 +247,33 @@ static void on_output(void *arg, int stream, const char *data, size_t len)
 	(void)output_add(&t->result->output, stream, data, len);
 	if (t->env->stream)
 		t->env->emit(t->env->arg, t->index, stream, data, len);
+}
+
+/* A terminal ends its lines with CR LF; other CRs are the command's. */
+static void tell_lines(struct dt_task *t, int stream, const char *data, size_t len)
+{
+	while (len) {
+		const char *cr = memchr(data, '\r', len);
+		size_t n = cr ? (size_t)(cr - data) : len;
+
+		if (t->cr && *data != '\n')
+			tell_output(t, stream, "\r", 1);
+		t->cr = cr != NULL;
+		if (n)
+			tell_output(t, stream, data, n);
+		data += n + (cr != NULL);
+		len -= n + (cr != NULL);
+	}
+}
+
+static void on_output(void *arg, int stream, const char *data, size_t len)
+{
+	struct dt_task *t = arg;
+
+	if (t->exec->flags & DT_EXEC_TTY)
+		tell_lines(t, stream, data, len);
+	else
+		tell_output(t, stream, data, len);
 }
 
 static size_t on_input(void *arg, char *room, size_t size)
@@ -340,6 +365,20 @@ static int keep_name(struct dt_task *t, const struct dt_exec *e, struct session_
 	return 0;
 }
 
+/* A closed channel is no end of file there: who reads would wait for ever. */
+static int begin_terminal(struct dt_task *t, const struct dt_exec *e, struct session_exec *req, struct dt_err *err)
+{
+	if (e->in_len || e->input || (e->flags & DT_EXEC_STDIN))
+		return err_set(err, ERR_LOCAL, "a command with a terminal there gets no input");
+	if (t->target->transport == TRANSPORT_LOCAL)
+		return err_set(err, ERR_LOCAL, "there is no terminal for a command of this machine (transport = local)");
+	t->cr = false;
+	req->tty = true;
+	req->in = "\004";
+	req->in_len = 1;
+	return 0;
+}
+
 static int begin_stdin(struct dt_task *t, struct session_exec *req, struct dt_err *err)
 {
 	if (!t->call->stream)
@@ -385,6 +424,8 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 		return exec_interactive(t, e, end);
 	if (t->env->keep && keep_name(t, e, &req, kept, sizeof(kept), &err) != 0)
 		return task_error(t, &err);
+	if ((e->flags & DT_EXEC_TTY) && begin_terminal(t, e, &req, &err) != 0)
+		return task_error(t, &err);
 	if ((e->flags & DT_EXEC_STDIN) && begin_stdin(t, &req, &err) != 0)
 		return task_error(t, &err);
 	buf_init(&sudo.command, 0);
@@ -402,6 +443,9 @@ int service_exec(struct dt_task *t, const struct dt_exec *e, struct dt_exit *end
 	}
 	t->exec = e;
 	r = run_command(t, e, &req, &got, &err);
+	if (t->cr)
+		tell_output(t, SESSION_STDOUT, "\r", 1);
+	t->cr = false;
 	t->exec = NULL;
 	buf_release(&sudo.command);
 	if (e->flags & DT_EXEC_STDIN)

@@ -37,6 +37,8 @@ struct passing {
 	int stream;
 };
 
+static void feed_stream(struct feed *f, int stream, const char *data, size_t len);
+
 static void pass(void *arg, const char *data, size_t len)
 {
 	const struct passing *p = arg;
@@ -47,6 +49,8 @@ static void pass(void *arg, const char *data, size_t len)
 		return;
 	if (f->req->ready && !f->prompt[i].past)
 		(void)buf_add(&f->before[i], data, len < BEFORE_MAX - f->before[i].len ? len : BEFORE_MAX - f->before[i].len);
+	else if (f->req->tty && i)
+		feed_stream(f, SESSION_STDOUT, data, len);
 	else if (f->req->output)
 		f->req->output(f->req->arg, p->stream, data, len);
 }
@@ -65,7 +69,7 @@ static void answer(struct feed *f)
 		(void)err_nomem(&f->refused);
 }
 
-void feed_output(struct feed *f, int stream, const char *data, size_t len)
+static void feed_stream(struct feed *f, int stream, const char *data, size_t len)
 {
 	int i = stream == SESSION_STDERR;
 	struct passing p = { f, stream };
@@ -83,9 +87,16 @@ void feed_output(struct feed *f, int stream, const char *data, size_t len)
 	}
 }
 
+void feed_output(struct feed *f, int stream, const char *data, size_t len)
+{
+	/* a terminal's is both: what stderr leaves of it is stdout's */
+	feed_stream(f, f->req->tty ? SESSION_STDERR : stream, data, len);
+}
+
 void feed_end(struct feed *f)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int k = 0; k < 2; k++) {
+		int i = f->req->tty ? 1 - k : k;
 		struct passing p = { f, i ? SESSION_STDERR : SESSION_STDOUT };
 
 		prompt_end(&f->prompt[i], pass, &p);

@@ -2,6 +2,7 @@
  * lib_run - one command on a channel of a libssh2 session.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dt/base/util.h"
@@ -52,6 +53,22 @@ static int open_channel(struct run_call *c)
 	return 0;
 }
 
+/* What is typed there is not echoed; else as ssh -tt has it. */
+static int request_terminal(struct run_call *c, int64_t deadline)
+{
+	static const char modes[] = { 53 /* ECHO, RFC 4254 */, 0, 0, 0, 0, 0 };
+	const char *term = getenv("TERM");
+	int rc;
+
+	if (!term || !*term)
+		term = "dumb";
+	while ((rc = libssh2_channel_request_pty_ex(c->channel, term, (unsigned)strlen(term), modes, sizeof(modes), 80, 24, 0, 0)) ==
+	       LIBSSH2_ERROR_EAGAIN)
+		if (lib_again(c->s, deadline, ERR_CONNECT, "terminal", c->err) != 0)
+			return -1;
+	return rc == 0 ? 0 : lib_error(c->s, ERR_CONNECT, "the host gives no terminal", c->err);
+}
+
 static int begin(struct run_call *c)
 {
 	struct session *s = c->s;
@@ -67,6 +84,8 @@ static int begin(struct run_call *c)
 		return -1;
 	s->login_deadline = 0;
 	session_give_turn(s);
+	if (c->req->tty && request_terminal(c, deadline) != 0)
+		return -1;
 	/* before the call: it may send, and then end in an assertion about what it reads */
 	c->end->begun = true;
 	lib_status_expect(l, c->channel);

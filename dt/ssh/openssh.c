@@ -37,7 +37,7 @@ void openssh_process_free(struct process *p)
 	free(p);
 }
 
-static int start_process(struct session *s, const char *command, struct process **out, struct dt_err *err)
+static int start_process(struct session *s, const char *command, bool tty, struct process **out, struct dt_err *err)
 {
 	struct openssh *o = s->state;
 	struct process *p = calloc(1, sizeof(*p));
@@ -57,7 +57,7 @@ static int start_process(struct session *s, const char *command, struct process 
 		r = local_argv(&argv, s->entry, command) != 0 ? err_nomem(err) : child_start(&p->child, argv.v, NULL, err);
 	else if (mkfifo(fifo, 0600) != 0 || (p->log = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
 		(void)err_sys(err, ERR_LOCAL, errno, "%s", fifo);
-	else if (openssh_argv(&argv, s, o->dir, !o->processes && !o->lasting, fifo, command) != 0)
+	else if (openssh_argv(&argv, s, o->dir, !o->processes && !o->lasting, tty, fifo, command) != 0)
 		(void)err_nomem(err);
 	else
 		r = child_start(&p->child, argv.v, NULL, err);
@@ -135,7 +135,8 @@ static void take_stderr(struct call *c, const char *data, size_t len)
 	/* it was sent before it had an answer: so the log tells of that by now */
 	if (!c->begun)
 		read_log(c);
-	if (!c->begun) {
+	/* at a terminal the command has none */
+	if (!c->begun || c->req->tty) {
 		(void)buf_add(&c->said.early, data, len < SAID_MAX - c->said.early.len ? len : SAID_MAX - c->said.early.len);
 		return;
 	}
@@ -318,7 +319,7 @@ static int openssh_run(struct session *s, const char *command, const struct sess
 		random_hex(hex, 8);
 		(void)snprintf(s->entry, sizeof(s->entry), "DT_RUN=%s", hex);
 	}
-	if (start_process(s, command, &c.p, err) != 0) {
+	if (start_process(s, command, req->tty, &c.p, err) != 0) {
 		session_give_turn(s);
 		return -1;
 	}

@@ -36,8 +36,8 @@ void openssh_end_master(const struct openssh *o);
 /* ---- openssh_argv.c: what ssh(1) is told.  Each: 0, or not: no memory ---- */
 
 /* folder holds the control socket; log is for -E. */
-int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, const char *log,
-		 const char *command);
+int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool tty,
+		 const char *log, const char *command);
 /*
  * To see a host's key and go no further: on stderr comes, beside ssh's own
  * words of LogLevel DEBUG2, "TOKEN HOSTNAME TYPE BASE64".  algorithms is

@@ -153,8 +153,8 @@ static int add_via(struct strs *argv, const struct session *s, const struct targ
 	return r;
 }
 
-int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, const char *log,
-		 const char *command)
+int openssh_argv(struct strs *argv, const struct session *s, const char *folder, bool master, bool tty,
+		 const char *log, const char *command)
 {
 	bool shared = ((const struct openssh *)s->state)->shared;
 	char path[96];
@@ -177,7 +177,7 @@ int openssh_argv(struct strs *argv, const struct session *s, const char *folder,
 	r |= add_option(argv, "ClearAllForwardings", "yes");
 	/* its end, and what it reads, are dt's */
 	r |= add_option(argv, "ForkAfterAuthentication", "no") || add_option(argv, "StdinNull", "no");
-	r |= strs_add(argv, s->t->tty ? "-tt" : "-T") || strs_add(argv, "-x");
+	r |= strs_add(argv, tty || s->t->tty ? "-tt" : "-T") || strs_add(argv, "-x");
 	r |= strs_add(argv, "-E") || strs_add(argv, log);
 	r |= strs_add(argv, "--") || strs_add(argv, s->t->name) || strs_add(argv, command);
 	return r;

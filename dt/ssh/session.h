@@ -81,6 +81,7 @@ struct session_exec {
 	 */
 	size_t (*input)(void *arg, char *room, size_t size);
 	int input_fd;
+	bool tty;		/* it has a terminal there, and so one stream, SESSION_STDOUT, with prompts in it */
 	bool no_shell;		/* the host has no POSIX sh: where it is to end, it is not tried */
 	int64_t deadline;	/* 0: none */
 	int64_t timeout_ms;	/* from when the command begins; 0: none */

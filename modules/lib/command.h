@@ -7,7 +7,7 @@
 
 #include "dt_module.h"
 
-/* Hooks of a verb with the parameters "stdin", "stdin-max" and "command". */
+/* Hooks of a verb with the parameters "stdin", "stdin-max", "tty" and "command". */
 int command_prepare(struct dt_call *call, const struct dt_services *dt);
 /* flags: DT_EXEC_*. */
 int command_run(struct dt_task *task, const struct dt_call *call, const struct dt_services *dt, unsigned flags);

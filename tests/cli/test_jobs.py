@@ -413,7 +413,7 @@ def test_verify():
 def test_keep_is_refused():
     p = Past()
     for args, part in ((("--keep", "h1", "sudo", "true"), "--keep is for the module ssh"),
-                       (("--keep", "-i", "h1", "ssh", "true"), "not with -i"),
+                       (("--keep", "-i", "h1", "ssh", "true"), "not with -i or --tty"),
                        (("--keep", "--no-journal", "h1", "ssh", "true"), "--keep needs the journal")):
         has(p.dt(*args, status=2).stderr, part)
     equal(p.dt("--keep", "h1", "ssh", "--stdin", "cat", stdin="x", status=2).stderr,
