@@ -96,9 +96,24 @@ static int accept_new(struct session *s, const void *blob, size_t len, struct dt
 	return 0;
 }
 
-/* A key of another type than those known: can some other handshake show a known one? */
-static int other_type(struct session *s, bool searched, const struct kh_where *where, const void *blob, size_t len,
-		      struct dt_err *err)
+/*
+ * Is the name without its port known?  Of a host that shows it a certificate
+ * ssh(1) asks that before it judges the plain key under the name with the port.
+ */
+static bool bare_is_known(const struct target *t, const void *blob, size_t len)
+{
+	enum hostkey_verdict v = t->known_exactly ? HOSTKEY_UNKNOWN
+						  : known_hosts_check(t->known_hosts, t->hostname, true, blob, len, NULL);
+
+	return v == HOSTKEY_OK || v == HOSTKEY_CA;
+}
+
+/*
+ * A key that is not the known one.  ssh(1) may be shown another: of a known
+ * type that is in hashed lines, or that libssh2 cannot verify, or a certificate.
+ */
+static int not_known(struct session *s, enum hostkey_verdict verdict, bool searched, const struct kh_where *where,
+		     const void *blob, size_t len, struct dt_err *err)
 {
 	struct strs known = { 0 };
 	size_t verify = 0;
@@ -109,12 +124,12 @@ static int other_type(struct session *s, bool searched, const struct kh_where *w
 		return err_nomem(err);
 	for (size_t i = 0; i < known.n; i++)
 		verify += lib_can_verify(known.v[i]);
-	if (verify && !searched && known_hosts_hashed(s->t->known_hosts))
+	if (verdict == HOSTKEY_OTHER_TYPE && verify && !searched && known_hosts_hashed(s->t->known_hosts))
 		r = 1;
-	else if (verify < known.n || ca)
+	else if ((verify < known.n || ca || bare_is_known(s->t, blob, len)) && (s->t->transport != TRANSPORT_LIBSSH2 || verdict == HOSTKEY_OTHER_TYPE))
 		r = err_set(err, ERR_UNSUPPORTED, "host key of a type that libssh2 cannot verify");
 	else
-		r = refuse(s, HOSTKEY_OTHER_TYPE, where, blob, len, err);
+		r = refuse(s, verdict, where, blob, len, err);
 	strs_release(&known);
 	return r;
 }
@@ -147,10 +162,9 @@ int lib_hostkey_check(struct session *s, bool searched, struct dt_err *err)
 			return accept_new(s, blob, len, err);
 		return refuse(s, verdict, &where, blob, len, err);
 	case HOSTKEY_OTHER_TYPE:
-		return other_type(s, searched, &where, blob, len, err);
 	case HOSTKEY_CHANGED:
 	case HOSTKEY_REVOKED:
-		return refuse(s, verdict, &where, blob, len, err);
+		return not_known(s, verdict, searched, &where, blob, len, err);
 	case HOSTKEY_CA:
 		return err_set(err, ERR_UNSUPPORTED, "host certificate");
 	}
