@@ -67,6 +67,9 @@ static void answer(struct feed *f)
 	else if (buf_add(&f->answer, secret_bytes(f->req->answer), secret_len(f->req->answer)) != 0 ||
 		 buf_addc(&f->answer, '\n') != 0)
 		(void)err_nomem(&f->refused);
+	/* a closed channel would not end what asks at a terminal */
+	if (f->refused.code && f->req->tty && !f->answer.len)
+		(void)buf_addc(&f->answer, 4);
 }
 
 static void feed_stream(struct feed *f, int stream, const char *data, size_t len)
@@ -132,7 +135,7 @@ static void refill(struct feed *f)
 
 const char *feed_next(struct feed *f, size_t *len)
 {
-	if (f->refused.code) {
+	if (f->refused.code && !f->answer.len) {
 		*len = 0;
 		return "";
 	}
@@ -164,7 +167,7 @@ void feed_wrote(struct feed *f, size_t len)
 
 bool feed_wants(const struct feed *f)
 {
-	return !f->refused.code && (f->answer.len || (f->open && !f->later && !feed_is_done(f)));
+	return f->answer.len || (!f->refused.code && (f->open && !f->later && !feed_is_done(f)));
 }
 
 int feed_fd(const struct feed *f)
@@ -174,5 +177,7 @@ int feed_fd(const struct feed *f)
 
 bool feed_is_done(const struct feed *f)
 {
-	return f->refused.code || (f->open && !f->answer.len && f->ended && f->done == (f->req->input ? f->chunk.len : f->req->in_len));
+	if (f->answer.len)
+		return false;
+	return f->refused.code || (f->open && f->ended && f->done == (f->req->input ? f->chunk.len : f->req->in_len));
 }

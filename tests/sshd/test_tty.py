@@ -1,11 +1,12 @@
 #!/usr/bin/env -S python3 -B
 """--tty: commands that insist on a terminal, on many hosts at a time."""
 import os
+import shutil
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import Bed  # noqa: E402
-from daemons import Sshd  # noqa: E402
+from daemons import Accounts, Sshd, public  # noqa: E402
 from testing import ended, equal, has, main  # noqa: E402
 
 BOTH = ("libssh2", "openssh")
@@ -50,6 +51,21 @@ def test_input():
         equal(end["stdout"], "1\nbehind\n")
         end = said(transport, "cat; echo over")
         equal(end["stdout"], "over\n")
+
+
+def test_sudo():
+    """Its prompt and ours are in the one stream; a wrong password ends it there, though a terminal has no end of file."""
+    if not Accounts.possible() or not shutil.which("sudo"):
+        print("# no sudo, or no mount namespace can be made here")
+        return
+    accounts = Accounts("sesame")
+    bed.host("su", Sshd([public(bed.key)], wrap=accounts.wrap))
+    for transport in BOTH:
+        words = ("-K", "-u", accounts.USER, "--transport", transport, "su", "sudo", "--tty", "test -t 0 && id -un; cat")
+        done = ended(bed.dt(*words, stdin="sesame\n"), 0)
+        equal(done.stdout, "okay::dt:sudo:su:root\n")
+        done = ended(bed.dt(*words, stdin="wrong\n"), 4)
+        has(done.stdout, "fail::dt:sudo:su:auth: sudo refused the password\\n")
 
 
 def test_ended():
