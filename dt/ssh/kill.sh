@@ -97,7 +97,7 @@ while :; do
 		case $mine in *" $q "*|*" $pp "*) continue;; esac;
 		case $st in Z*|X*) continue;; esac;
 		[ "$be" -ge "$floor" ] || continue;
-		if [ "$a" ] && [ "$se" ] && look "$se" && [ "$be" -lt "$floor" ]; then continue; fi;
+		if [ "$a" ] && [ "$se" ] && has "$se" && look "$se" && [ "$be" -lt "$floor" ]; then continue; fi;
 		t="$t $q";
 		case $done in *" $q "*) ;; *) kill -TERM "$q"; done="$done$q ";; esac;
 	done;

@@ -136,7 +136,9 @@ static void test_spares(void)
 		(void)poll(NULL, 0, 10);
 	kill_all(0, &recent, true, &said);
 	CHECK_STR(said.data, KILL_GONE);
-	CHECK(sleeps("9000.2") && sleeps("9000.3") && !sleeps("9000.4"));
+	CHECK(sleeps("9000.2"));
+	CHECK(sleeps("9000.3"));
+	CHECK(!sleeps("9000.4"));
 	kill_all(0, &all, true, &said);
 	CHECK_STR(said.data, KILL_GONE);
 	CHECK(!sleeps("9000.2") && sleeps("9000.3"));
