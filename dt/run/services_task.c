@@ -178,6 +178,9 @@ static int run_on(struct dt_task *t, const struct target *target, struct session
 			r = input_rewind(t->call->stream, &t->input, err);
 		if (r == 0)
 			r = session_run(*s, req, got, err);
+		/* what libssh2 cannot send goes another way */
+		if (*s)
+			t->result->transport = session_transport(*s);
 		if (r != 0 && err->code == ERR_CONNECT && err->sys == ESTALE) {
 			on_note(t, 1, err->msg);
 			tries = -1; /* of a login there was none yet */

@@ -160,11 +160,13 @@ static void compare_known_hosts(const struct strs *lines, const struct ssh_host_
 	(void)snprintf(theirs + strlen(theirs), sizeof(theirs) - strlen(theirs), " %s",
 		       answer(lines, "globalknownhostsfile", global, sizeof(global)));
 	/* "none": new keys go to no file, and there is none to look at */
-	if (str_starts(theirs, "none "))
+	if (str_starts(theirs, "none ") && !h->no_user_hosts)
 		CHECK_INT(strs_add(&both, "/dev/null"), 0);
 	for (char *word = strtok_r(theirs, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		if (strcmp(word, "none") != 0 && !strs_has(&both, word))
 			CHECK_INT(strs_add(&both, word), 0);
+	if (!both.n)
+		CHECK_INT(strs_add(&both, "/dev/null"), 0);
 	join(&both, ' ', theirs, sizeof(theirs));
 	join(&h->known_hosts_files, ' ', ours, sizeof(ours));
 	CHECK_STR(ours, theirs);
