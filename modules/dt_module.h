@@ -90,7 +90,7 @@ struct dt_exit {
 
 enum {
 	DT_EXEC_SUDO = 1,	/* run as root through sudo(8) */
-	DT_EXEC_RAW = 2,	/* no wrapping: for hosts without a POSIX shell */
+	DT_EXEC_RAW = 2,	/* the host has no POSIX shell: a command that is to end is not ended there */
 	DT_EXEC_BULK = 4,	/* many bytes will go: by the transport that is fastest for them */
 	DT_EXEC_STDIN = 8,	/* a command on the host; its stdin is dt's own, after stdin_for_hosts */
 	DT_EXEC_TTY = 16	/* a command on the host, without input; it has a terminal there, at which the end of file is typed */

@@ -228,10 +228,7 @@ static int choose_tty(struct draft *d)
 	const struct ssh_value *v = &d->ssh.requesttty;
 
 	d->t->tty = v->value && (strcmp(v->value, "force") == 0 || (strcmp(v->value, "yes") == 0 && d->p->opt->terminal));
-	if (!d->t->tty)
-		return 0;
-	d->t->shell = false;	/* the wrapper announces itself on a stream of its own, which a terminal has not */
-	return force(d, "RequestTTY", v);
+	return d->t->tty ? force(d, "RequestTTY", v) : 0;
 }
 
 /* What becomes of a host key that is new, or not the one that is known. */

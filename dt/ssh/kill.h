@@ -21,7 +21,7 @@ struct kill_what {
 };
 
 /*
- * SIGTERM, and SIGKILL a second later; takes 3 s at the most.  It prints
+ * SIGTERM, and SIGKILL a second later, also to what has begun meanwhile; takes some 4 s at the most.  It prints
  * KILL_GONE, or another word where something is left, or none can tell.
  * 0, or -1: no memory.
  */

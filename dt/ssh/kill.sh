@@ -82,6 +82,14 @@ if [ -z "$r" ]; then
 else
 	mine=" $$ ";
 fi;
+# Does one of $t still run?
+alive() {
+	for q in $t; do
+		look "$q" || continue;
+		case $st in Z*|X*) ;; *) return 0;; esac;
+	done;
+	return 1;
+};
 i=0; from=$b;
 while :; do
 	b=" $from";
@@ -99,12 +107,16 @@ while :; do
 		[ "$be" -ge "$floor" ] || continue;
 		if [ "$a" ] && [ "$se" ] && has "$se" && look "$se" && [ "$be" -lt "$floor" ]; then continue; fi;
 		t="$t $q";
-		case $done in *" $q "*) ;; *) kill -TERM "$q"; done="$done$q ";; esac;
 	done;
 	[ "$t" ] || break;
 	i=$((i + 1));
-	if [ "$i" -ge 11 ]; then for q in $t; do kill -KILL "$q"; done; fi;
-	if [ "$i" -ge 22 ]; then echo left; exit 0; fi;
-	sleep 0.1 || sleep 1;
+	if [ "$i" -ge 5 ]; then echo left; exit 0; fi;
+	for q in $t; do
+		case $done in *" $q "*) kill -KILL "$q";; *) kill -TERM "$q"; done="$done$q ";; esac;
+	done;
+	n=0;
+	while [ "$n" -lt 10 ] && alive; do
+		n=$((n + 1)); sleep 0.1 || sleep 1;
+	done;
 done;
 [ "$sees" ] && echo gone || echo unknown;

@@ -5,8 +5,8 @@
  * of ours (ssh_config(5), ControlMaster), so that a second one, to end what
  * the first runs, needs no login; of a session that is to last, the master
  * goes on as a process of its own.  ssh's own messages come apart from the
- * command's stderr, over a FIFO (-E).  That the command began is proved by
- * the marker that its wrapper writes to stderr; until then all is ssh's.
+ * command's stderr, over a FIFO (-E).  That log tells when the command is
+ * sent, before which all on stderr is ssh's or a banner, and how it ended.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -290,9 +290,11 @@ int openssh_failure(const struct session *s, const struct openssh_said *w, bool 
 
 	reason_line(w, line, sizeof(line));
 	if (!may_have_begun && !openssh_logged_in(w)) {
-		if (known_failure(s, w, line, deadline, err) == 0 && strstr(w->log.data, "Server accepts key: ")) {
+		bool known = known_failure(s, w, line, deadline, err) != 0;
+
+		if (!known && strstr(w->log.data, "Server accepts key: ")) {
 			(void)err_set(err, ERR_AUTH, "key accepted, but no login: %s", line);
-		} else if (!err->code) {
+		} else if (!known) {
 			(void)err_set(err, ERR_CONNECT, "%s", *line ? line : "ssh ended before the login");
 			for (size_t i = 0; i < ARRAY_LEN(drops); i++)
 				if (strstr(w->log.data, drops[i]))

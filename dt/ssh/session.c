@@ -16,7 +16,7 @@
 #include "dt/ssh/transport.h"
 
 /* How long ending a remote process group may take. */
-#define KILL_MS 6000
+#define KILL_MS 8000
 
 void session_note(struct session *s, int level, const char *fmt, ...)
 {
@@ -122,6 +122,7 @@ int session_open(const struct ssh_env *env, const struct target *t, const struct
 			(void)snprintf(s->because, sizeof(s->because), "%s", err->msg);
 			session_note(s, 1, "libssh2 cannot: %s; trying ssh(1)", err->msg);
 			s->ops = &transport_openssh;
+			*err = (struct dt_err)DT_ERR_INIT;
 			r = s->ops->open(s, deadline, err);
 		} else {
 			err->code = ERR_CONNECT;
@@ -280,6 +281,7 @@ static int run_otherwise(struct session *s, const char *command, const struct se
 	session_note(s, 1, "libssh2 cannot: %s; trying ssh(1)", err->msg);
 	s->ops->close(s);
 	s->ops = &transport_openssh;
+	*err = (struct dt_err)DT_ERR_INIT;
 	if (s->ops->open(s, req->deadline, err) != 0)
 		return -1;
 	return s->ops->run(s, command, req, raw, err);

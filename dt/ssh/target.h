@@ -74,7 +74,7 @@ struct target {
 	const struct target *via;	/* the last jump host before it, or NULL */
 	struct jump *jump;	/* how via is reached: its pump, or NULL */
 	struct jump *pump;	/* of a jump host: its own */
-	bool shell;		/* the host has a POSIX sh (false: commands are not wrapped) */
+	bool shell;		/* the host has a POSIX sh, which can end a command */
 	enum transport transport;
 	const char *openssh_because;	/* why ssh(1) is needed, where known beforehand; or NULL */
 	int64_t connect_timeout_ms;

@@ -177,8 +177,8 @@ def test_show():
     p = Past()
     numbered(p, "1) echo one;; 2) echo two >&2; exit 3;; 3) kill -9 $$;;", "h1", "h2", "h3", status=5)
     done = p.dt("show", "1")
-    equal(sorted(done.stdout.splitlines()), ["fail::dt:ssh:h2:exit 3: two", "fail::dt:ssh:h3:exit 137: ", "okay::dt:ssh:h1:one"])
-    for part in ("job 1: h1,h2,h3 ssh ", "options: -F ", "in " + home.path, "with exit status 5; 3 hosts, 1 ok, 2 failed"):
+    equal(sorted(done.stdout.splitlines()), ["fail::dt:ssh:h2:exit 3: two", "fail::dt:ssh:h3:killed: signal KILL", "okay::dt:ssh:h1:one"])
+    for part in ("job 1: h1,h2,h3 ssh ", "options: -F ", "in " + home.path, "with exit status 5; 3 hosts, 1 ok, 1 failed, 1 killed"):
         has(done.stderr, part)
     equal(p.dt("show", "last", "h2").stdout, "fail::dt:ssh:h2:exit 3: two\n")
     equal(p.dt("show").stdout, done.stdout)

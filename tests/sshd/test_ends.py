@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from bed import Bed  # noqa: E402
-from daemons import Accounts, Dropbear, Sshd, children, public, wait_for  # noqa: E402
+from daemons import Accounts, Busybox, Dropbear, Sshd, children, public, wait_for  # noqa: E402
 from testing import DT, check, ended, equal, has, main  # noqa: E402
 
 HOSTS = 20
@@ -77,6 +77,46 @@ def test_interrupt_dropbear():
     out, _ = process.communicate(timeout=30)
     equal(process.returncode, 130)
     equal(out.count(b":killed: "), 4, out)
+
+
+TABLE = {
+    "foreground": "sleep {0}",
+    "children": "sleep {0} & (sleep {0} & wait) | cat",
+    "background": "sleep {0} & echo x",
+    "nohup": "nohup sleep {0} >/dev/null 2>&1 & sleep {0}",
+    "own session": "setsid sleep {0} & sleep {0}",
+    "cleared environment": "env -i sleep {0} & sleep {0}",
+    "deaf to SIGTERM": "trap '' TERM HUP INT; sleep {0}; sleep {0}; sleep {0}",
+    "daemon": "(setsid sh -c 'sleep {0}; sleep {0}' >/dev/null 2>&1 &); sleep {0}",
+}
+
+
+def test_table():
+    """What is left of each kind of command behind each server: nothing, or it is said."""
+    if not Accounts.possible():
+        print("# no mount namespace can be made here: no table")
+        return
+    bed = Bed()
+    accounts = Accounts("x")
+    accounts.authorize([public(bed.key)])
+    bed.host("openssh", Sshd(bed.authorized, wrap=accounts.wrap), "user=" + accounts.USER)
+    bed.host("dropbear", Dropbear(wrap=accounts.wrap), "user=" + accounts.USER)
+    if Busybox.possible():
+        bed.host("busybox", Busybox(bed.authorized), "user=" + Busybox.USER)
+    for transport in "libssh2", "openssh":
+        for number, (kind, command) in enumerate(TABLE.items()):
+            word = "300.4%d%d" % (number, transport == "openssh")
+            ends = bed.outcomes("--transport", transport, "--command-timeout", "1s", "all", "ssh", command.format(word), status=4)
+            left = len(sleepers(word))
+            said = [e["host"] for e in ends.values() if "could not confirm" in (e["reason"] or "")]
+            # dropbear ends a session with its command, as ssh(1) sees it too; what is in the background goes on
+            over = [e["host"] for e in ends.values() if e["status"] == "ok"]
+            print("# %-8s %-20s left %d%s" % (transport, kind, left, ", okay: " + ", ".join(over) if over else ""))
+            equal((left, said), (len(over), []), (kind, ends))
+            check(not over or kind == "background" and "openssh" not in over, kind, ends)
+            equal({e["status"] for e in ends.values() if e["host"] not in over}, {"timeout"}, kind)
+            for pid in sleepers(word):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_command_timeout():
