@@ -23,6 +23,7 @@ b() {
 };
 l="for i do s=\$(openssl dgst -sha256 -r < \"\$i\" 2>/dev/null || sha256sum < \"\$i\") && printf \"B %s %s//\n\" \"\${s%%[ *]*}\" \"\$i\"; done";
 k="for i do printf \"K %s//\n%s//\n\" \"\$i\" \"\$(readlink -n \"\$i\")\"; done";
+# In a tree, -exec stands in no brackets: find(1) of busybox would not call it for the last of its files.
 # One sample of a file, and one of each tree, tell for all.
 y() { if [ $z = zstd ]; then echo "Y $(head -c 262144 | zstd -cq -1 | wc -c)"; fi; };
 sampled=;
@@ -34,7 +35,7 @@ for x do
 		if ! cd -P -- "$x"; then echo "S closed"; continue; fi;
 		echo "S tree";
 		find . -exec stat -c "$f" {} + || echo X;
-		find . -type f \( \( -size +2048 -o -path "$n" \) -exec sh -c "$l" sh {} + -o -exec sha256sum {} + \);
+		find . -type f \( -size +2048 -o -path "$n" \) -exec sh -c "$l" sh {} + -o -type f -exec sha256sum {} +;
 		find . -type l -exec sh -c "$k" sh {} +;
 		find . -type f -exec cat {} + 2>/dev/null | y;
 	elif [ -f "$x" ]; then
