@@ -200,7 +200,7 @@ struct numbers {
 unsigned probe_mode(const struct probe *p, size_t i)
 {
 	const struct file *f = &p->set->v[i];
-	unsigned kept = p->set->has_mode ? S_ISGID | S_ISVTX : S_ISGID | S_ISVTX | S_IWGRP;
+	unsigned kept = p->set->has_mode ? S_ISGID : S_ISGID | S_IWGRP;
 
 	return (f->mode & 07777) | (S_ISDIR(f->mode) && p->v[i].kind == THERE_FOLDER ? p->v[i].mode & kept : 0);
 }

@@ -72,7 +72,7 @@ struct probe {
 int probe_run(struct probe *p, struct dt_err *err);
 void probe_release(struct probe *p);
 
-/* The permissions that file i shall have: a folder that is there keeps what its group and mkdir(1) have of it. */
+/* The permissions that file i shall have: a folder that is there keeps set-group-id, and its group's right to write. */
 unsigned probe_mode(const struct probe *p, size_t i);
 
 /* Has a name what only a shell word can carry?  (sha256sum escapes it, and find ends lines with it.) */

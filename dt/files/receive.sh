@@ -164,21 +164,28 @@ one() {
 		if [ "$u" = undo ]; then l "$i" || exit 1; else die "$x"; fi;
 	done;
 };
+# Have two files the same bytes?
+same() { a=$(sha256sum < "$1") && [ "$a" = "$(sha256sum < "$2")" ]; };
+# The bytes, the mode and, as root, the owner of the file $1 go into the file $2; what it has already is not touched.
+into_file() {
+	same "$1" "$2" || { cat "$1" > "$2" && same "$1" "$2"; } || return 1;
+	a=$(stat -c %u:%g "$1"); [ "$a" = "$(stat -c %u:%g "$2")" ] || chown "$a" "$2" 2>/dev/null || [ ! "$own" ] || return 1;
+	a=$(stat -c %a "$1"); [ "$a" = "$(stat -c %a "$2")" ] || chmod "$a" "$2" || return 1;
+	sync "$2" 2>/dev/null || sync;
+};
 # A file that is a mount of its own cannot be replaced: $1 is written into it, and what was there lies beside it
 # until all of that is on disk.
 pour() {
 	i=$1; d=./${i##*/}; q=$d.dt-$$; p=$PWD/${i##*/};
 	if [ -L "$i" ] || [ ! -f "$i" ] || [ -L "$d" ] || [ ! -f "$d" ]; then return 1; fi;
-	cp -p "$d" "$q" && { sync "$q" 2>/dev/null || sync; } || { rm -f "$q"; die "$p: what is there could not be kept"; };
 	trap "" HUP INT TERM PIPE;
-	if cat "$i" > "$d" && [ "$(sha256sum < "$i")" = "$(sha256sum < "$d")" ] &&
-		{ y=$(stat -c %a "$i"); [ "$y" = "$(stat -c %a "$d")" ] || chmod "$y" "$d"; } &&
-		{ y=$(stat -c %u:%g "$i"); [ "$y" = "$(stat -c %u:%g "$d")" ] || chown "$y" "$d" 2>/dev/null || [ ! "$own" ]; } &&
-		{ sync "$d" 2>/dev/null || sync; }; then
+	cp -p "$d" "$q" && { sync "$q" 2>/dev/null || sync; } || { rm -f "$q"; die "$p: what is there could not be kept"; };
+	if into_file "$i" "$d"; then
 		touch -r "$i" "$d" 2>/dev/null; rm -f "$q" "$i";
 		if [ "$u" != undo ]; then printf "I %s//\n" "$p"; fi;
-	elif cat "$q" > "$d" && { sync "$d" 2>/dev/null || sync; }; then
-		rm -f "$q"; die "$p: it could not be written in place; what was there is back";
+	elif into_file "$q" "$d"; then
+		touch -r "$q" "$d" 2>/dev/null;
+		rm -f "$q"; die "$p: it could not be written in place, and is as it was";
 	else die "$p: it could not be written in place, and is torn; what was there is in ${q#./}"; fi;
 	trap "exit 1" HUP INT TERM PIPE;
 };
@@ -188,7 +195,7 @@ l() {
 		if [ ! -e "$i" ] && [ ! -L "$i" ]; then continue; fi;
 		x=./${i##*/};
 		if [ -f "$i" ] && [ ! -L "$i" ] && [ -f "$x" ] &&
-			[ "$(sha256sum < "$i")" = "$(sha256sum < "$x")" ]; then continue; fi;
+			same "$i" "$x"; then continue; fi;
 		rm -rf "$x" && mv -f -- "$i" . || return 1;
 	done;
 };
