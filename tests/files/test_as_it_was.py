@@ -222,5 +222,36 @@ def test_mount():
         subprocess.run(["umount", folder + "/t"], check=True)
 
 
+def test_mount_that_fails():
+    """What cannot be written in place is as it was, and nothing stays beside it."""
+    for about, options, words in (("full", "size=64k", "No space left"), ("read-only", "size=64k", "ead-only")):
+        folder, small = fresh("m-" + about), fresh("small-" + about)
+        put(folder + "/t", b"")
+        put(bed.join("new"), os.urandom(200000))
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", small], check=False).returncode != 0:
+            print("# no mount can be made here")
+            return
+        try:
+            old = os.urandom(40000)
+            put(small + "/backing", old, 1000000000123456789)
+            os.chmod(small + "/backing", 0o640)
+            os.chown(small + "/backing", 4711, 4712)
+            subprocess.run(["mount", "--bind", small + "/backing", folder + "/t"], check=True)
+            try:
+                if about == "read-only":
+                    subprocess.run(["mount", "-o", "remount,ro,bind", folder + "/t"], check=True)
+                said = dt("push", bed.join("new"), folder + "/t", status=5)
+                has(said, words)
+                has(said, folder + "/t: it could not be written in place, and is as it was")
+                st = os.stat(folder + "/t")
+                equal((bed.read("m-%s/t" % about) == old, oct(st.st_mode), st.st_uid, st.st_gid, st.st_mtime_ns),
+                      (True, oct(0o100640), 4711, 4712, 1000000000123456789))
+                equal(os.listdir(folder), ["t"])
+            finally:
+                subprocess.run(["umount", folder + "/t"], check=True)
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+
 if __name__ == "__main__":
     main(globals())
