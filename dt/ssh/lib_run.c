@@ -108,7 +108,8 @@ static int write_some(struct run_call *c)
 	struct lib *l = c->s->state;
 	int moved = 0;
 
-	while (!c->eof_sent && !wire_full(&l->wire)) {
+	/* an input that comes slowly must not hide a deadline */
+	while (!c->eof_sent && !wire_full(&l->wire) && !(c->deadline && now_ms() >= c->deadline)) {
 		size_t len;
 		const char *data = feed_next(&c->feed, &len);
 		ssize_t n;
