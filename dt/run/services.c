@@ -469,6 +469,9 @@ void call_free(struct dt_call *c)
 {
 	if (!c)
 		return;
+	/* of a run that was shown alone, or could not begin; that of an inventory verb is the action itself */
+	if (c->prepared && c->args->verb->run && c->args->verb->finish)
+		(void)c->args->verb->finish(c, &services);
 	for (size_t i = 0; c->reports && i < c->hosts->n; i++)
 		free(c->reports[i].text);
 	free(c->reports);
@@ -504,7 +507,8 @@ int call_prepare(struct dt_call *c, struct dt_err *err)
 		if (!c->reports)
 			return err_nomem(err);
 	}
-	if (!v->prepare || v->prepare(c, &services) == DT_OK)
+	c->prepared = !v->prepare || v->prepare(c, &services) == DT_OK;
+	if (c->prepared)
 		return 0;
 	(void)err_set(err, ERR_MODULE, "%s: %s", c->module->mod->name,
 		      c->refusal ? c->refusal : "refuses its arguments");
@@ -532,6 +536,7 @@ int call_finish(struct dt_call *c, struct dt_err *err)
 	const struct dt_verb *v = c->args->verb;
 	int r = v->finish ? v->finish(c, &services) : DT_OK;
 
+	c->prepared = false;
 	if (r != DT_OK) {
 		if (c->editing)
 			inventory_rollback(c->inv);

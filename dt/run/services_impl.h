@@ -29,6 +29,7 @@ struct dt_call {
 	struct input *stream;		/* dt's stdin for commands on hosts, or NULL */
 	struct report *reports;		/* of an inventory verb, one a host */
 	bool editing;			/* a transaction on the store is open */
+	bool prepared;			/* prepare has run, and finish has not */
 	struct dt_fileset *filesets;	/* of push_files and pull_files */
 	bool waits_in_services;		/* run does, and nowhere else */
 };
